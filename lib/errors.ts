@@ -1,0 +1,35 @@
+/**
+ * What to do about a pass that could not finish, by reason. The queue reads it: `never` goes to the dead letters at once,
+ * the others come back with the same message.
+ */
+export const retryPolicy = {
+  "settings-invalid": "never", //      our deployment is wrong; fail the cold start
+  "event-malformed": "never", //       the sender is wrong
+  "api-forbidden": "never", //         RBAC or a policy is wrong; a retry cannot fix it
+  "api-invalid": "never", //           the API server refuses what we wrote; a bug of ours
+  "object-missing": "re-observe", //   404 on something that was there
+  "object-conflict": "re-observe", //  409: somebody else wrote first
+  "namespace-terminating": "re-observe", // its objects are going; the next look does not see it
+  "api-unavailable": "backoff", //     429, 5xx, network, deadline
+  "cluster-unknown": "never", //       DescribeCluster knows no such cluster
+  "aws-unavailable": "backoff", //     throttling, 5xx, network
+  "aws-forbidden": "never", //         IAM is wrong
+} as const satisfies Record<string, "never" | "re-observe" | "backoff">;
+
+export type Reason = keyof typeof retryPolicy;
+
+/** A pass could not finish. Expected states (rejected, halted, held by another) are results, never this. */
+export class EgressError extends Error {
+  readonly reason: Reason;
+
+  /** @param what  what failed and where, e.g. `PATCH ConfigMap shop/osm-sidecar.web: 403 …`; no secrets */
+  constructor(reason: Reason, what: string, cause?: unknown) {
+    super(`[${reason}] ${what}`, { cause });
+    this.name = "EgressError";
+    this.reason = reason;
+  }
+
+  get retry(): (typeof retryPolicy)[Reason] {
+    return retryPolicy[this.reason];
+  }
+}

@@ -1,0 +1,108 @@
+import { EgressError, type Reason } from "../errors.ts";
+import { fieldManager } from "../mesh/names.ts";
+import type { KubeConnection, KubeRequest, KubeResponse } from "./connection.ts";
+
+/** Any Kubernetes object, as far as reading and writing it needs to know. */
+export interface KubeObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly [field: string]: unknown;
+  };
+  readonly [field: string]: unknown;
+}
+
+/** Where a kind lives in the API: its plural, and whether it has namespaces. */
+export interface Resource {
+  readonly apiVersion: string;
+  readonly plural: string;
+  readonly namespaced: boolean;
+}
+
+/** `/api/v1/namespaces/shop/configmaps/x`, or without the name for the collection. */
+export function pathOf(resource: Resource, namespace?: string, name?: string, subresource?: string): string {
+  const root = resource.apiVersion.includes("/") ? "/apis" : "/api";
+  const parts = [root, resource.apiVersion];
+  if (resource.namespaced && namespace !== undefined) parts.push("namespaces", encodeURIComponent(namespace));
+  parts.push(resource.plural);
+  if (name !== undefined) parts.push(encodeURIComponent(name));
+  if (subresource !== undefined) parts.push(subresource);
+  return parts.join("/");
+}
+
+/** Sends, and turns every answer that is not 2xx into an EgressError with the API server's own words. */
+export async function expectOk(connection: KubeConnection, request: KubeRequest): Promise<KubeResponse> {
+  const response = await connection.send(request);
+  if (response.status >= 200 && response.status < 300) return response;
+  throw failure(request, response);
+}
+
+/** The object, or undefined when there is none (404). */
+export async function read<T>(connection: KubeConnection, path: string): Promise<T | undefined> {
+  const request: KubeRequest = { method: "GET", path };
+  const response = await connection.send(request);
+  if (response.status === 404) return undefined;
+  if (response.status !== 200) throw failure(request, response);
+  return JSON.parse(response.text) as T;
+}
+
+/**
+ * Server-side apply.
+ *
+ * @param options.force  take over keys that another manager owns; right for what is ours alone, wrong for what users own
+ */
+export async function apply(
+  connection: KubeConnection,
+  path: string,
+  object: KubeObject | object,
+  options: { readonly manager?: string; readonly force?: boolean; readonly dryRun?: boolean } = {},
+): Promise<KubeResponse> {
+  return expectOk(connection, {
+    method: "PATCH",
+    path,
+    query: {
+      fieldManager: options.manager ?? fieldManager,
+      force: options.force ?? true,
+      dryRun: options.dryRun ? "All" : undefined,
+    },
+    contentType: "application/apply-patch+yaml",
+    body: object,
+  });
+}
+
+function failure(request: KubeRequest, response: KubeResponse): EgressError {
+  return new EgressError(
+    reasonOf(response),
+    `${request.method} ${request.path}: ${response.status} ${messageOf(response.text)}`,
+  );
+}
+
+function reasonOf(response: KubeResponse): Reason {
+  switch (response.status) {
+    case 401:
+    case 403:
+      return response.text.includes("because it is being terminated") ? "namespace-terminating" : "api-forbidden";
+    case 404:
+      return "object-missing";
+    case 409:
+      return "object-conflict";
+    case 400:
+    case 422:
+      return "api-invalid";
+    default:
+      return "api-unavailable";
+  }
+}
+
+/** The `message` of a Kubernetes Status, or the beginning of whatever else came. */
+function messageOf(text: string): string {
+  try {
+    const status: unknown = JSON.parse(text);
+    if (typeof status === "object" && status !== null && "message" in status) return String(status.message);
+  } catch {
+    // Not JSON: a proxy's page, a plain text answer.
+  }
+  return text.slice(0, 300);
+}

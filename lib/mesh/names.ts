@@ -1,0 +1,62 @@
+/**
+ * Every name that users, sidecars and the API server share: one place, so that policy, renderer and reconciler cannot
+ * disagree. The conventions are Open Service Mesh's where it had one.
+ */
+
+export const meshName = "osm";
+export const osmNamespace = "osm-system";
+export const osmConfigName = "osm-config";
+
+/** API group of EgressRollout, EgressOverride and MeshInjection. */
+export const apiGroup = "egress.openservicemesh.io";
+export const apiVersion = `${apiGroup}/v1alpha1`;
+
+/** Field manager of everything that the reconciler applies. */
+export const fieldManager = "osm-reconciler";
+
+/** Kubernetes group that the access entry gives to the function, and that `osm reconcile` impersonates. */
+export const reconcilersGroup = "osm:reconcilers";
+
+export const leaseName = "osm-reconciler";
+export const rolloutName = osmConfigName;
+export const injectionName = osmConfigName;
+
+export const labels = {
+  /** On a namespace; the value is the mesh's name. */
+  monitoredBy: "openservicemesh.io/monitored-by",
+  /** On every ConfigMap that the reconciler writes; the value is the mesh's name. */
+  sidecarConfig: "openservicemesh.io/sidecar-config",
+} as const;
+
+export const annotations = {
+  /** On a namespace or a pod: `enabled` or `disabled`; the pod's wins. */
+  injection: "openservicemesh.io/sidecar-injection",
+  /** On a pod: the digest that its ConfigMap held when the reconciler last asked the kubelet to look. */
+  poke: "openservicemesh.io/sidecar-config-digest",
+  /** On a sidecar ConfigMap: the digest of its three files. */
+  digest: "openservicemesh.io/config-digest",
+  /** On a sidecar ConfigMap: `leaseTransitions` of the pass that wrote it, a decimal number; it never falls. */
+  fencing: "openservicemesh.io/fencing-number",
+  /** On a pod: `"true"` leaves UDP open, for those with the right to ask. */
+  allowUdp: "openservicemesh.io/allow-udp",
+} as const;
+
+/** Names of the two containers and of the volume that injection adds to a pod. */
+export const sidecar = {
+  container: "envoy",
+  captureContainer: "osm-init",
+  volume: "osm-sidecar-config",
+  mountPath: "/etc/osm-sidecar",
+  uid: 1500,
+} as const;
+
+export const ports = {
+  /** Where iptables sends every outbound TCP connection of the pod. */
+  outbound: 15001,
+  /** GET /ready, /stats with the verification query, /stats/prometheus; nothing else. */
+  status: 15010,
+} as const;
+
+/** Keys of a sidecar ConfigMap, each one Envoy's DiscoveryResponse as JSON. */
+export const sidecarFiles = ["cds.json", "lds.json", "rds.json"] as const;
+export type SidecarFile = (typeof sidecarFiles)[number];
