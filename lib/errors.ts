@@ -9,6 +9,7 @@ export const retryPolicy = {
   "api-invalid": "never", //           the API server refuses what we wrote; a bug of ours
   "object-missing": "re-observe", //   404 on something that was there
   "object-conflict": "re-observe", //  409: somebody else wrote first
+  "version-expired": "re-observe", //  410: a watch or a page asked for a version that the API server has forgotten
   "namespace-terminating": "re-observe", // its objects are going; the next look does not see it
   "api-unavailable": "backoff", //     429, 5xx, network, deadline
   "cluster-unknown": "never", //       DescribeCluster knows no such cluster

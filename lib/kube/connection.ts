@@ -1,6 +1,6 @@
 import { KubeConfig, type RequestContext } from "@kubernetes/client-node";
 import { request as httpRequest, type Dispatcher } from "undici";
-import { EgressError } from "../errors.ts";
+import { EgressError, type Reason } from "../errors.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
@@ -50,9 +50,10 @@ export function openConnection(config: KubeConfig, impersonate?: Impersonation):
   const cluster = config.getCurrentCluster();
   if (!cluster) throw new EgressError("settings-invalid", "kubeconfig: no current context with a cluster");
   const server = cluster.server.replace(/\/+$/, "");
+  const currentIdentity = identitySource(config);
 
   async function open(request: KubeRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
-    const identity = await currentIdentity(config);
+    const identity = await currentIdentity();
     const url = new URL(server + request.path);
     for (const [name, value] of Object.entries(request.query ?? {})) {
       if (value !== undefined) url.searchParams.set(name, String(value));
@@ -99,7 +100,7 @@ export function openConnection(config: KubeConfig, impersonate?: Impersonation):
       if (response.statusCode !== 200) {
         const text = await response.body.text();
         throw new EgressError(
-          response.statusCode === 403 || response.statusCode === 401 ? "api-forbidden" : "api-unavailable",
+          refusalReason(response.statusCode),
           `watch ${request.path}: ${response.statusCode} ${text.slice(0, 300)}`,
         );
       }
@@ -108,25 +109,55 @@ export function openConnection(config: KubeConfig, impersonate?: Impersonation):
   };
 }
 
+function refusalReason(status: number): Reason {
+  switch (status) {
+    case 401:
+    case 403:
+      return "api-forbidden";
+    case 404:
+      return "object-missing";
+    case 410:
+      return "version-expired";
+    default:
+      return "api-unavailable";
+  }
+}
+
 interface Identity {
   readonly headers: Readonly<Record<string, string>>;
   readonly dispatcher: Dispatcher | undefined;
 }
 
-/** Asked before every request: tokens of exec plug-ins and projected token files expire, and client-node renews them. */
-async function currentIdentity(config: KubeConfig): Promise<Identity> {
-  const headers: Record<string, string> = {};
-  let dispatcher: Dispatcher | undefined;
-  const context = {
-    setHeaderParam: (name: string, value: string) => {
-      headers[name] = value;
-    },
-    setDispatcher: (value: Dispatcher) => {
-      dispatcher = value;
-    },
+/**
+ * Asked before every request: tokens of exec plug-ins and projected token files expire, and client-node renews them.
+ *
+ * It also builds a new dispatcher every time, which would cost a TLS handshake per request: the one at hand is kept for
+ * as long as the TLS options that it was built from stay the same.
+ */
+function identitySource(config: KubeConfig): () => Promise<Identity> {
+  let optionsNow = "";
+  const dispatcherOptions = config.createDispatcherOptions.bind(config);
+  config.createDispatcherOptions = (...parameters) => {
+    const options = dispatcherOptions(...parameters);
+    optionsNow = JSON.stringify(options);
+    return options;
   };
-  await config.applySecurityAuthentication(context as unknown as RequestContext);
-  return { headers, dispatcher };
+  let kept: { readonly options: string; readonly dispatcher: Dispatcher } | undefined;
+  return async () => {
+    const headers: Record<string, string> = {};
+    let dispatcher: Dispatcher | undefined;
+    const context = {
+      setHeaderParam: (name: string, value: string) => {
+        headers[name] = value;
+      },
+      setDispatcher: (built: Dispatcher) => {
+        if (kept?.options !== optionsNow) kept = { options: optionsNow, dispatcher: built };
+        dispatcher = kept.dispatcher;
+      },
+    };
+    await config.applySecurityAuthentication(context as unknown as RequestContext);
+    return { headers, dispatcher };
+  };
 }
 
 async function* lines(body: AsyncIterable<Uint8Array>): AsyncIterable<string> {

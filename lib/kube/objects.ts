@@ -88,6 +88,8 @@ function reasonOf(response: KubeResponse): Reason {
       return "object-missing";
     case 409:
       return "object-conflict";
+    case 410:
+      return "version-expired";
     case 400:
     case 422:
       return "api-invalid";
