@@ -1,0 +1,124 @@
+import * as z from "zod";
+import { clusterName, metadata, shortText, type BusEntry, type Metadata } from "./fields.ts";
+
+/** Somebody says that it is worth looking at a cluster. Nothing in it ever becomes sidecar configuration. */
+export interface Hint {
+  readonly cluster: string;
+  /** drift: ask every sidecar, also those believed to be right. */
+  readonly kind: "hint" | "drift";
+  /** The event's `source`. */
+  readonly source: string;
+  readonly object?: { readonly kind: string; readonly namespace?: string; readonly name: string; readonly uid?: string };
+  /** Who changed it, when the sender knows: a Kubernetes user name. */
+  readonly actor?: string;
+  readonly resourceVersion?: string;
+  /** The GitOps revision that was applied. */
+  readonly revision?: string;
+  /** The event's id on the bus. */
+  readonly correlationId: string;
+  /** ISO 8601; the sender's own time when it gave one, else the bus's (whole seconds). */
+  readonly occurredAt: string;
+}
+
+/** `field` is the path of the first wrong field, e.g. `detail.metadata.cluster`. */
+export type ParsedHint =
+  | { readonly ok: true; readonly hint: Hint }
+  | { readonly ok: false; readonly field: string; readonly problem: string };
+
+/** `osm.*` sources speak only in these; everybody else only in `requestedType`. */
+const ours = {
+  "osm.forwarder": "OSM Object Changed",
+  "osm.gitops": "GitOps Revision Applied",
+  "osm.drift": "Egress Drift Check Due",
+} as const;
+const requestedType = "Egress Reconcile Requested";
+
+const envelope = z.object({
+  id: shortText,
+  source: shortText,
+  "detail-type": shortText,
+  time: z.iso.datetime(),
+  detail: z.record(z.string(), z.unknown()),
+});
+
+const optionalText = shortText.exactOptional();
+
+const objectChangedDetail = z.object({
+  metadata,
+  object: z.object({ kind: shortText, namespace: optionalText, name: shortText, uid: optionalText }),
+  resourceVersion: optionalText,
+  actor: optionalText,
+});
+const revisionAppliedDetail = z.object({ metadata, revision: shortText, actor: optionalText });
+const driftCheckDetail = z.object({ metadata });
+const requestedDetail = z.object({ cluster: clusterName, actor: optionalText });
+
+/** Reads the body of one queue message: an EventBridge event as JSON. */
+export function parseHint(body: string): ParsedHint {
+  const json = parseJson(body);
+  if (json === undefined) return { ok: false, field: "body", problem: "not JSON" };
+  const outer = envelope.safeParse(json);
+  if (!outer.success) return firstProblem(outer.error);
+  const { id, source, time, detail } = outer.data;
+  const type = outer.data["detail-type"];
+
+  const expected = expectedType(source);
+  if (expected === undefined) return { ok: false, field: "source", problem: `unknown source ${source}` };
+  if (type !== expected) return { ok: false, field: "detail-type", problem: `${source} sends "${expected}", not "${type}"` };
+
+  const hint = { source, correlationId: id, kind: "hint", occurredAt: time } as const;
+  switch (expected) {
+    case "OSM Object Changed":
+      return read(objectChangedDetail, detail, ({ metadata: sent, ...rest }) => ({ ...hint, ...rest, ...stamped(sent) }));
+    case "GitOps Revision Applied":
+      return read(revisionAppliedDetail, detail, ({ metadata: sent, ...rest }) => ({ ...hint, ...rest, ...stamped(sent) }));
+    case "Egress Drift Check Due":
+      return read(driftCheckDetail, detail, ({ metadata: sent }) => ({ ...hint, kind: "drift", ...stamped(sent) }));
+    case "Egress Reconcile Requested":
+      return read(requestedDetail, detail, (rest) => ({ ...hint, ...rest }));
+  }
+}
+
+/** For the forwarder: something changed that may concern the mesh. */
+export function objectChanged(
+  sent: Metadata,
+  changed: Pick<Hint, "object" | "resourceVersion" | "actor"> & { readonly object: NonNullable<Hint["object"]> },
+): BusEntry {
+  return { source: "osm.forwarder", detailType: ours["osm.forwarder"], detail: { metadata: sent, ...changed } };
+}
+
+/** For the schedule: look, and ask every sidecar. */
+export function driftCheckDue(sent: Metadata): BusEntry {
+  return { source: "osm.drift", detailType: ours["osm.drift"], detail: { metadata: sent } };
+}
+
+function expectedType(source: string): (typeof ours)[keyof typeof ours] | typeof requestedType | undefined {
+  if (source in ours) return ours[source as keyof typeof ours];
+  return source.startsWith("osm.") ? undefined : requestedType;
+}
+
+function stamped(sent: Metadata): Pick<Hint, "cluster" | "occurredAt"> {
+  return { cluster: sent.cluster, occurredAt: sent.time };
+}
+
+function read<T>(schema: z.ZodType<T>, detail: unknown, hint: (value: T) => Hint): ParsedHint {
+  const parsed = schema.safeParse(detail);
+  return parsed.success ? { ok: true, hint: hint(parsed.data) } : firstProblem(parsed.error, "detail");
+}
+
+function firstProblem(error: z.ZodError, ...under: string[]): ParsedHint {
+  const issue = error.issues[0];
+  return {
+    ok: false,
+    field: [...under, ...(issue?.path ?? [])].join(".") || "body",
+    problem: issue?.message ?? "malformed",
+  };
+}
+
+function parseJson(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,45 @@
+import type { ResultEvent } from "../events/result-event.ts";
+
+/** What one pass gets from whoever runs it: a function, a laptop, a test. */
+export interface PassContext {
+  /** Unique per invocation: the Lease's holder. */
+  readonly passId: string;
+  /** hint: quick pass; drift: ask every sidecar. */
+  readonly kind: "hint" | "drift";
+  readonly hint: {
+    readonly source: string;
+    readonly actor?: string;
+    readonly revision?: string;
+    readonly correlationId: string;
+    /** ISO 8601. */
+    readonly occurredAt?: string;
+  };
+  /** Until whoever runs the pass ends it, without any reserve. */
+  msLeft(): number;
+  /** Result events, in order; awaited. */
+  publish(event: ResultEvent): Promise<void>;
+  readonly log: PassLog;
+}
+
+export interface PassLog {
+  info(message: string, fields?: Record<string, unknown>): void;
+  warn(message: string, fields?: Record<string, unknown>): void;
+  error(message: string, fields?: Record<string, unknown>): void;
+}
+
+export type PassOutcome =
+  | { readonly kind: "settled" | "held-by-another" | "superseded"; readonly figures: PassFigures }
+  /** The Lease is released; the same event wants another pass. */
+  | { readonly kind: "out-of-time"; readonly figures: PassFigures };
+
+export interface PassFigures {
+  readonly requests: number;
+  readonly writes: number;
+  readonly pokes: number;
+  readonly asks: number;
+  readonly sidecars: number;
+  readonly verified: number;
+  readonly tookMs: number;
+  /** From the first write to the last sidecar's answer; absent when the pass converged nothing. */
+  readonly convergeMs?: number;
+}
