@@ -1,4 +1,4 @@
-import { KubeConfig, type RequestContext } from "@kubernetes/client-node";
+import type { KubeConfig, RequestContext } from "@kubernetes/client-node";
 import { request as httpRequest, type Dispatcher } from "undici";
 import { EgressError, type Reason } from "../errors.ts";
 
@@ -49,8 +49,16 @@ export interface Impersonation {
 export function openConnection(config: KubeConfig, impersonate?: Impersonation): KubeConnection {
   const cluster = config.getCurrentCluster();
   if (!cluster) throw new EgressError("settings-invalid", "kubeconfig: no current context with a cluster");
-  const server = cluster.server.replace(/\/+$/, "");
-  const currentIdentity = identitySource(config);
+  return connectionTo(cluster.server, identitySource(config), impersonate);
+}
+
+/** The same without a kubeconfig, and so without loading client-node, which takes 0.1 s of a function's cold start. */
+export function connectionTo(
+  endpoint: string,
+  currentIdentity: () => Promise<Identity>,
+  impersonate?: Impersonation,
+): KubeConnection {
+  const server = endpoint.replace(/\/+$/, "");
 
   async function open(request: KubeRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
     const identity = await currentIdentity();
@@ -123,7 +131,8 @@ function refusalReason(status: number): Reason {
   }
 }
 
-interface Identity {
+/** Who asks, and over which connections (with the cluster's CA). */
+export interface Identity {
   readonly headers: Readonly<Record<string, string>>;
   readonly dispatcher: Dispatcher | undefined;
 }
