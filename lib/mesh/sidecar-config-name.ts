@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 
-const prefix = "osm-sidecar.";
+/** How the name of every sidecar ConfigMap begins. */
+export const plainConfigPrefix = "osm-sidecar.";
 /** Longest service account whose ConfigMap carries its whole name: object names end at 253 characters. */
-export const maxPlainAccountLength = 253 - prefix.length;
+export const maxPlainAccountLength = 253 - plainConfigPrefix.length;
 const keptLength = 220;
 
 /**
@@ -12,7 +13,7 @@ const keptLength = 220;
  * injection policy reads the names of those from MeshInjection (`spec.configNames`).
  */
 export function sidecarConfigName(serviceAccount: string): string {
-  if (serviceAccount.length <= maxPlainAccountLength) return prefix + serviceAccount;
+  if (serviceAccount.length <= maxPlainAccountLength) return plainConfigPrefix + serviceAccount;
   const digest = createHash("sha256").update(serviceAccount).digest("hex").slice(0, 16);
-  return `${prefix}${serviceAccount.slice(0, keptLength)}.${digest}`;
+  return `${plainConfigPrefix}${serviceAccount.slice(0, keptLength)}.${digest}`;
 }

@@ -1,0 +1,159 @@
+import { annotations, sidecar } from "#lib/mesh/names.ts";
+import { maxPlainAccountLength, plainConfigPrefix } from "#lib/mesh/sidecar-config-name.ts";
+import { Cel, cel, type Tree } from "../cel.ts";
+import { injectedContainers, injectedVolumes, policyValues, volumeNames } from "./containers.ts";
+
+export interface Variable {
+  readonly name: string;
+  readonly expression: string;
+}
+
+/** OSM's spellings, compared in lower case. */
+const enabled = ["enabled", "yes", "true"];
+const disabled = ["disabled", "no", "false"];
+
+/**
+ * The pod's own annotation, else its namespace's, else empty; in lower case.
+ *
+ * `namespaceObject` is empty in a mutating policy's matchConditions, so the decision is a variable.
+ */
+const wish: Variable = {
+  name: "wish",
+  expression: cel`
+    (has(object.metadata.annotations) && object.metadata.annotations[?${annotations.injection}].orValue("") != ""
+      ? object.metadata.annotations[${annotations.injection}]
+      : namespaceObject.metadata.?annotations[?${annotations.injection}].orValue("")).lowerAscii()`.text,
+};
+
+/** Never these: their network is the node's, or there is no iptables. */
+const impossible: Variable = {
+  name: "impossible",
+  expression: cel`
+    object.spec.?hostNetwork.orValue(false)
+      || object.metadata.?annotations[?"kubernetes.io/config.mirror"].hasValue()
+      || object.spec.?os.?name.orValue("linux") == "windows"
+      || object.spec.?nodeSelector[?"kubernetes.io/os"].orValue("linux") == "windows"`.text,
+};
+
+/** A spelling that nobody knows injects: a typing error must not open a pod. The policy beside this one refuses it. */
+const inject: Variable = {
+  name: "inject",
+  expression: cel`!variables.impossible && variables.wish != "" && !(variables.wish in ${disabled})`.text,
+};
+
+const unknownWish: Variable = {
+  name: "unknownWish",
+  expression: cel`!variables.impossible && variables.wish != "" && !(variables.wish in ${[...enabled, ...disabled]})`.text,
+};
+
+/** For validation: whether the annotation's value means nothing. */
+export const wishVariables: readonly Variable[] = [wish, impossible, unknownWish];
+
+const initContainers: Variable = {
+  name: "initContainers",
+  expression: cel`object.spec.?initContainers.orValue([])`.text,
+};
+
+/**
+ * Whether the pod comes with our two containers: a copy of a live pod, or another plug-in changed it after us. They are
+ * rendered anew and put first again, whatever is in them. A container that merely has one of the names is the user's,
+ * and the API server refuses the pod for the duplicate.
+ */
+const brought: Variable = {
+  name: "brought",
+  expression: cel`
+    variables.initContainers.exists(c, c.name == ${sidecar.captureContainer})
+      && variables.initContainers.exists(c, c.name == ${sidecar.container} && c.?restartPolicy.orValue("") == "Always")`.text,
+};
+
+const ownInitContainers: Variable = {
+  name: "ownInitContainers",
+  expression: cel`
+    variables.initContainers.filter(c,
+      !(variables.brought && c.name in ${[sidecar.captureContainer, sidecar.container]}))`.text,
+};
+
+const ownVolumes: Variable = {
+  name: "ownVolumes",
+  expression: cel`
+    object.spec.?volumes.orValue([]).filter(v, !(variables.brought && v.name in ${[...volumeNames]}))`.text,
+};
+
+const account: Variable = {
+  name: "account",
+  expression: cel`
+    object.spec.?serviceAccountName.orValue("") == "" ? "default" : object.spec.serviceAccountName`.text,
+};
+
+/** CEL has no digest: the reconciler writes the names of long accounts into the parameter. */
+const configName: Variable = {
+  name: "configName",
+  expression: cel`
+    size(variables.account) <= ${maxPlainAccountLength}
+      ? ${plainConfigPrefix} + variables.account
+      : params.spec.configNames[variables.account]`.text,
+};
+
+const allCpuLimited: Variable = {
+  name: "allCpuLimited",
+  expression: cel`
+    (object.spec.containers + variables.ownInitContainers).all(c, c.?resources.?limits[?"cpu"].hasValue())`.text,
+};
+
+const guaranteed: Variable = {
+  name: "guaranteed",
+  expression: cel`
+    variables.allCpuLimited && (object.spec.containers + variables.ownInitContainers).all(c,
+      c.?resources.?limits[?"memory"].hasValue()
+        && ["cpu", "memory"].all(r, c.?resources.?requests[?r] == c.?resources.?limits[?r]))`.text,
+};
+
+/**
+ * Resources that leave the pod in its class: a Guaranteed pod stays one, a CPU limit comes only where the pod's own
+ * containers have one (then a quota may ask for it), and where the pod has a budget of its own ours are within that.
+ */
+const resources: Variable = {
+  name: "resources",
+  expression: cel`
+    has(object.spec.resources) ? {}
+      : variables.guaranteed ? ${sized("cpuLimit", "memoryLimit", true)}
+      : variables.allCpuLimited ? ${sized("cpuRequest", "memoryRequest", true)}
+      : ${sized("cpuRequest", "memoryRequest", false)}`.text,
+};
+
+function sized(cpu: string, memory: string, cpuLimited: boolean): Tree {
+  const of = (field: string) => new Cel(`params.spec.sidecarResources.${field}`);
+  return {
+    limits: { ...(cpuLimited ? { cpu: of("cpuLimit") } : {}), memory: of("memoryLimit") },
+    requests: { cpu: of(cpu), memory: of(memory) },
+  };
+}
+
+/** The whole list of init containers, ours first. */
+const wantedInitContainers: Variable = {
+  name: "wantedInitContainers",
+  expression: cel`${[...injectedContainers(policyValues)]} + variables.ownInitContainers`.text,
+};
+
+const wantedVolumes: Variable = {
+  name: "wantedVolumes",
+  expression: cel`${[...injectedVolumes(policyValues)]} + variables.ownVolumes`.text,
+};
+
+/** In the order in which they refer to each other. */
+export const injectionVariables: readonly Variable[] = [
+  wish,
+  impossible,
+  inject,
+  initContainers,
+  brought,
+  ownInitContainers,
+  ownVolumes,
+  account,
+  configName,
+  allCpuLimited,
+  guaranteed,
+  resources,
+  wantedInitContainers,
+  wantedVolumes,
+];

@@ -1,0 +1,33 @@
+import { meshName, osmNamespace } from "#lib/mesh/names.ts";
+import { images, type Images } from "./images.ts";
+
+/** What differs between two installations. */
+export interface Parameters {
+  readonly meshName: string;
+  readonly osmNamespace: string;
+  readonly images: Images;
+  /** Absent: no forwarder; changes then arrive by audit log or schedule. */
+  readonly bus?: Bus;
+  /** The values of a first installation; one that exists is its owner's. */
+  readonly egress: boolean;
+  readonly permissive: boolean;
+}
+
+/** Where the forwarder sends, and as which cluster. */
+export interface Bus {
+  readonly eventBusName: string;
+  readonly clusterName: string;
+  readonly region: string;
+  /** Another endpoint than AWS's own, as the AWS SDKs read it from AWS_ENDPOINT_URL. */
+  readonly endpointUrl?: string;
+  /** Secret in the osm namespace whose keys become the environment; absent: EKS Pod Identity or IRSA. */
+  readonly credentialsSecret?: string;
+}
+
+export const defaults: Parameters = {
+  meshName,
+  osmNamespace,
+  images: images(),
+  egress: false,
+  permissive: false,
+};

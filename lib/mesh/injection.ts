@@ -1,0 +1,39 @@
+/**
+ * MeshInjection's spec: what the injection policy reads when a pod is created.
+ *
+ * `osm install` owns `images`; the rest is the reconciler's, from the last accepted osm-config. The CRD fills in what is
+ * absent, so the policy always finds every field.
+ */
+export interface MeshInjectionSpec {
+  readonly images?: { readonly sidecar: string };
+  readonly envoyLogLevel?: EnvoyLogLevel;
+  /** CIDRs that are not captured. */
+  readonly excludedRanges?: readonly string[];
+  /** Ports that are not captured. */
+  readonly excludedPorts?: readonly number[];
+  readonly sidecarResources?: Partial<SidecarResources>;
+  /** ConfigMap names of service accounts whose own name is too long, by account. */
+  readonly configNames?: Readonly<Record<string, string>>;
+}
+
+/** Kubernetes quantities. */
+export interface SidecarResources {
+  readonly cpuRequest: string;
+  /** Only for pods all of whose own containers have a CPU limit; others are not throttled. */
+  readonly cpuLimit: string;
+  readonly memoryRequest: string;
+  readonly memoryLimit: string;
+}
+
+export const envoyLogLevels = ["trace", "debug", "info", "warning", "error", "critical", "off"] as const;
+export type EnvoyLogLevel = (typeof envoyLogLevels)[number];
+
+/** What a mesh gets whose osm-config says nothing about it. */
+export const injectionDefaults = {
+  envoyLogLevel: "error",
+  excludedRanges: [],
+  excludedPorts: [],
+  // Envoy at rest holds about 67 MB.
+  sidecarResources: { cpuRequest: "50m", cpuLimit: "1", memoryRequest: "96Mi", memoryLimit: "256Mi" },
+  configNames: {},
+} as const satisfies Omit<Required<MeshInjectionSpec>, "images">;
