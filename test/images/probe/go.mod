@@ -1,0 +1,3 @@
+module github.com/osm-egress/probe
+
+go 1.26.0

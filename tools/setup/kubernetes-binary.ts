@@ -1,0 +1,34 @@
+import { copyFile, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { cached, digestOfFiles, type Progress } from "./cache.ts";
+import { run } from "./command.ts";
+
+const source = join(import.meta.dirname, "../../test/cluster/kubernetes");
+
+/**
+ * Path of the one binary that holds etcd, the Kubernetes servers, kubelet, kubectl and the cluster's DNS.
+ * The first build takes about 6 min on two cores, and seconds when Go's own build cache is warm.
+ */
+export async function ensureKubernetesBinary(progress: Progress = () => undefined): Promise<string> {
+  const files = (await readdir(source)).filter((name) => /\.go$|^go\.(mod|sum)$/.test(name)).sort();
+  const paths = files.map((name) => join(source, name));
+  const directory = await cached(
+    "kubernetes",
+    await digestOfFiles(paths, ...files),
+    async (draft) => {
+      progress("downloading Go modules");
+      await run(["go", "mod", "download"], { cwd: source, timeoutMs: 15 * 60_000 });
+      let compiled = 0;
+      // -v names each package as it is compiled.
+      await run(["go", "build", "-v", "-trimpath", "-ldflags", "-s -w", "-o", join(draft, "kubernetes"), "."], {
+        cwd: source,
+        env: { CGO_ENABLED: "0" },
+        timeoutMs: 40 * 60_000,
+        onLine: (line) => progress(`compiling: package ${++compiled}, ${line}`),
+      });
+      await copyFile(join(source, "go.sum"), join(draft, "go.sum"));
+    },
+    progress,
+  );
+  return join(directory, "kubernetes");
+}
