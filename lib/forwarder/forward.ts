@@ -1,0 +1,125 @@
+import { randomUUID } from "node:crypto";
+import { objectChanged } from "../events/hint-event.ts";
+import type { KubeConnection } from "../kube/connection.ts";
+import { watch, type Seen } from "../kube/watch.ts";
+import { osmConfigName, osmNamespace } from "../mesh/names.ts";
+import { startDelivery, type DeliveryFigures, type SendEvents } from "./delivery.ts";
+import { openLedger, type Change } from "./ledger.ts";
+import { dueMs, offer, startPace, tick, type Step } from "./pace.ts";
+import { reduceObject, type SeenObject } from "./seen-object.ts";
+import { watched, type Watched } from "./watched.ts";
+
+export interface ForwarderPorts {
+  readonly connection: KubeConnection;
+  /** Its name in the events. */
+  readonly cluster: string;
+  readonly send: SendEvents;
+  readonly log: ForwarderLog;
+}
+
+export interface ForwarderLog {
+  info(message: string, fields?: Record<string, unknown>): void;
+  warn(message: string, fields?: Record<string, unknown>): void;
+}
+
+export const heartbeatMs = 60_000;
+/** For the last events when the forwarder is told to stop; below the 30 s that a pod gets. */
+export const farewellMs = 5_000;
+
+const start: Change = { kind: "ConfigMap", namespace: osmNamespace, name: osmConfigName };
+
+/**
+ * Watches what concerns the mesh and sends an event for it, until the signal. Whatever fails is tried again: the watches
+ * by themselves, the events until they are in. What happens while it is not running is made good by the event that every
+ * start sends.
+ */
+export async function forward(ports: ForwarderPorts, signal: AbortSignal): Promise<void> {
+  const { connection, cluster, log } = ports;
+  const ledger = openLedger();
+  const delivery = startDelivery(ports.send, (trouble, events) =>
+    log.warn("events not in, sending them again", { events, ...troubleFields(trouble) }),
+  );
+  let pace = startPace(
+    watched.map(({ kind }) => kind),
+    start,
+    performance.now(),
+  );
+  let timer: NodeJS.Timeout | undefined;
+
+  function take(step: Step<Change>): void {
+    pace = step.pace;
+    for (const { change, urgent } of step.send) {
+      delivery.post(objectChanged({ id: randomUUID(), version: 1, cluster, time: new Date().toISOString() }, eventOf(change)), urgent);
+      log.info("forwarding", { ...change });
+    }
+    clearTimeout(timer);
+    const due = dueMs(pace);
+    // Rounded up: a timer that fires early would find nothing due and be set again.
+    if (due !== undefined) timer = setTimeout(() => take(tick(pace, performance.now())), Math.ceil(due - performance.now()));
+  }
+
+  function onSeen(kind: Watched["kind"], seen: Seen<SeenObject>): void {
+    if (signal.aborted) return;
+    const change = ledger.see(kind, seen);
+    if (change === undefined) return;
+    const listed = seen.kind === "listed";
+    take(offer(pace, { watch: kind, listed, urgent: kind === "ConfigMap", change }, performance.now()));
+  }
+
+  const heartbeat = setInterval(
+    () => log.info("heartbeat", heartbeatFields(delivery.figures(), ledger.size)),
+    heartbeatMs,
+  );
+  take({ pace, send: [] });
+  await stopped(
+    signal,
+    watched.map(({ kind, target }) =>
+      watch(
+        connection,
+        target,
+        {
+          reduce: (object) => reduceObject(kind, object),
+          onSeen: (seen) => onSeen(kind, seen),
+          onTrouble: (trouble) => log.warn("watch interrupted", { watch: kind, ...troubleFields(trouble) }),
+        },
+        signal,
+      ),
+    ),
+  );
+  clearTimeout(timer);
+  clearInterval(heartbeat);
+  // What waits for its second goes now: the next start would make it good, but later.
+  take(tick(pace, Number.POSITIVE_INFINITY));
+  await delivery.close(farewellMs);
+  log.info("stopped", heartbeatFields(delivery.figures(), ledger.size));
+}
+
+/** A list under way has no signal and may take its time; nobody waits for it. */
+async function stopped(signal: AbortSignal, watches: readonly Promise<void>[]): Promise<void> {
+  const told = new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+  await Promise.race([told, Promise.all(watches)]);
+}
+
+function eventOf({ kind, namespace, name, uid, resourceVersion, actor }: Change): Parameters<typeof objectChanged>[1] {
+  return {
+    object: {
+      kind,
+      ...(namespace === undefined ? {} : { namespace }),
+      name,
+      ...(uid === undefined ? {} : { uid }),
+    },
+    ...(resourceVersion === undefined ? {} : { resourceVersion }),
+    ...(actor === undefined ? {} : { actor }),
+  };
+}
+
+function heartbeatFields(figures: DeliveryFigures, remembered: number): Record<string, unknown> {
+  return { ...figures, remembered, rssMiB: Math.round(process.memoryUsage.rss() / 2 ** 20) };
+}
+
+function troubleFields(trouble: unknown): Record<string, unknown> {
+  return trouble === undefined ? {} : { trouble: trouble instanceof Error ? trouble.message : String(trouble) };
+}

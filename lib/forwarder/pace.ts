@@ -1,0 +1,79 @@
+/**
+ * When changes are sent. Those of osm-config at once, each on its own. All others share one bucket: the first after a
+ * quiet time at once, then one a second for as long as they keep coming; an event stands for every change before it.
+ * A start sends one event. Times are milliseconds of a clock that never goes back.
+ */
+export const bucketMs = 1_000;
+/** How long a start waits for the slowest of its first lists; one that comes later is told like any other list. */
+export const startPatienceMs = 1_000;
+
+export interface Pace<C> {
+  /** While starting: the watches that are not listed yet, how long they are waited for, and what is sent then. */
+  readonly start: { readonly awaited: ReadonlySet<string>; readonly untilMs: number; readonly change: C } | undefined;
+  /** The first change that came after the bucket's last event. */
+  readonly waiting: C | undefined;
+  /** The bucket's next event goes no earlier. */
+  readonly notBeforeMs: number;
+}
+
+/** Something that a watch told. */
+export interface Arrival<C> {
+  readonly watch: string;
+  /** The whole collection, at the start or after a gap. */
+  readonly listed: boolean;
+  /** It concerns osm-config. */
+  readonly urgent: boolean;
+  readonly change: C;
+}
+
+export interface Step<C> {
+  readonly pace: Pace<C>;
+  readonly send: readonly { readonly change: C; readonly urgent: boolean }[];
+}
+
+/**
+ * @param watches  whose first lists make up the start
+ * @param change   what the start tells, unless an urgent list knows better
+ */
+export function startPace<C>(watches: Iterable<string>, change: C, nowMs: number): Pace<C> {
+  return {
+    start: { awaited: new Set(watches), untilMs: nowMs + startPatienceMs, change },
+    waiting: undefined,
+    notBeforeMs: nowMs,
+  };
+}
+
+export function offer<C>(pace: Pace<C>, arrival: Arrival<C>, nowMs: number): Step<C> {
+  const { change, urgent } = arrival;
+  if (pace.start && arrival.listed && pace.start.awaited.has(arrival.watch)) {
+    const awaited = new Set(pace.start.awaited);
+    awaited.delete(arrival.watch);
+    return tick({ ...pace, start: { ...pace.start, awaited, change: urgent ? change : pace.start.change } }, nowMs);
+  }
+  if (urgent) return { pace, send: [{ change, urgent }] };
+  return tick({ ...pace, waiting: pace.waiting ?? change }, nowMs);
+}
+
+/** Sends what is due. Call it at `dueMs`; early and needless calls change nothing. */
+export function tick<C>(pace: Pace<C>, nowMs: number): Step<C> {
+  const { start, waiting } = pace;
+  if (start) {
+    if (start.awaited.size > 0 && nowMs < start.untilMs) return { pace, send: [] };
+    // What waited came before this event, which stands for it.
+    return {
+      pace: { start: undefined, waiting: undefined, notBeforeMs: nowMs + bucketMs },
+      send: [{ change: start.change, urgent: true }],
+    };
+  }
+  if (waiting === undefined || nowMs < pace.notBeforeMs) return { pace, send: [] };
+  return {
+    pace: { ...pace, waiting: undefined, notBeforeMs: nowMs + bucketMs },
+    send: [{ change: waiting, urgent: false }],
+  };
+}
+
+/** When `tick` has something to do next; undefined = nothing waits. */
+export function dueMs<C>(pace: Pace<C>): number | undefined {
+  if (pace.start) return pace.start.untilMs;
+  return pace.waiting === undefined ? undefined : pace.notBeforeMs;
+}

@@ -1,0 +1,79 @@
+import type { WatchTarget } from "../kube/watch.ts";
+import { labels, meshName, osmConfigName, osmNamespace } from "../mesh/names.ts";
+
+/** Kinds that the forwarder watches. The order is the one in which they are opened. */
+export type WatchedKind = "ConfigMap" | "Namespace" | "ServiceAccount" | "Service" | "Pod";
+
+export interface Watched {
+  readonly kind: WatchedKind;
+  readonly target: WatchTarget;
+}
+
+/**
+ * What is watched, each as narrow as the API allows: one ConfigMap by name, namespaces by label. Namespaces come and go,
+ * and pods stay in the mesh when their namespace leaves it, so the others are watched across the cluster and reduced
+ * here.
+ */
+export const watched: readonly Watched[] = [
+  {
+    kind: "ConfigMap",
+    target: {
+      resource: { apiVersion: "v1", plural: "configmaps", namespaced: true },
+      namespace: osmNamespace,
+      fieldSelector: `metadata.name=${osmConfigName}`,
+      // The switch: a connection that died without a word may hide a change of it for this long, no longer.
+      lifeSeconds: 20,
+    },
+  },
+  {
+    kind: "Namespace",
+    target: {
+      resource: { apiVersion: "v1", plural: "namespaces", namespaced: false },
+      labelSelector: `${labels.monitoredBy}=${meshName}`,
+      lifeSeconds: 60,
+    },
+  },
+  {
+    kind: "ServiceAccount",
+    target: { resource: { apiVersion: "v1", plural: "serviceaccounts", namespaced: true }, lifeSeconds: 60 },
+  },
+  {
+    kind: "Service",
+    target: { resource: { apiVersion: "v1", plural: "services", namespaced: true }, lifeSeconds: 60 },
+  },
+  {
+    kind: "Pod",
+    target: { resource: { apiVersion: "v1", plural: "pods", namespaced: true }, lifeSeconds: 60 },
+  },
+];
+
+/** A PolicyRule of RBAC. */
+export interface AccessRule {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly resourceNames?: readonly string[];
+  readonly verbs: readonly string[];
+}
+
+/**
+ * The RBAC that the watches above need, and nothing more: `role` in the namespace of osm-config, `clusterRole`
+ * everywhere. A list with a field selector on the name is allowed by `resourceNames`.
+ */
+export const forwarderAccess: {
+  readonly role: { readonly namespace: string; readonly rules: readonly AccessRule[] };
+  readonly clusterRole: { readonly rules: readonly AccessRule[] };
+} = {
+  role: {
+    namespace: osmNamespace,
+    rules: [{ apiGroups: [""], resources: ["configmaps"], resourceNames: [osmConfigName], verbs: ["list", "watch"] }],
+  },
+  clusterRole: {
+    rules: [
+      {
+        apiGroups: [""],
+        resources: watched.filter(({ target }) => target.namespace === undefined).map(({ target }) => target.resource.plural),
+        verbs: ["list", "watch"],
+      },
+    ],
+  },
+};

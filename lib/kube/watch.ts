@@ -1,0 +1,134 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { EgressError } from "../errors.ts";
+import type { KubeConnection } from "./connection.ts";
+import { expectOk, pathOf, type Resource } from "./objects.ts";
+import { advance, freshCursor, type WatchAttempt } from "./watch-cursor.ts";
+import { parseWatchLine } from "./watch-line.ts";
+
+export interface WatchTarget {
+  readonly resource: Resource;
+  /** Unset: the whole cluster. */
+  readonly namespace?: string;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+  /** The server closes the stream after about this long; a connection that died unnoticed is deaf for as long. */
+  readonly lifeSeconds: number;
+}
+
+/** What a watch tells: the whole collection at its start and after every gap, single changes between. */
+export type Seen<T> =
+  | { readonly kind: "listed"; readonly objects: readonly T[] }
+  | { readonly kind: "added" | "modified" | "deleted"; readonly object: T };
+
+export interface WatchListener<T> {
+  /** Called on decode, object by object, so that only the reduced form stays in memory; undefined leaves it out. */
+  readonly reduce: (object: unknown) => T | undefined;
+  readonly onSeen: (seen: Seen<T>) => void;
+  /** Every attempt that did not end as it should; the watch goes on by itself. */
+  readonly onTrouble: (trouble: unknown) => void;
+}
+
+const pageSize = 500;
+/** How much longer than its life a stream may stay open before it is given up as dead. */
+const graceMs = 5_000;
+
+/** Lists, then watches, until the signal; resumes where it was, lists again where it must, and never gives up. */
+export async function watch<T>(
+  connection: KubeConnection,
+  target: WatchTarget,
+  listener: WatchListener<T>,
+  signal: AbortSignal,
+): Promise<void> {
+  let cursor = freshCursor;
+  while (!signal.aborted) {
+    const startedMs = performance.now();
+    const attempt =
+      cursor.resourceVersion === undefined
+        ? await list(connection, target, listener)
+        : await follow(connection, target, cursor.resourceVersion, listener, signal);
+    const next = advance(cursor, { ...attempt, tookMs: performance.now() - startedMs }, Math.random());
+    cursor = next.cursor;
+    if (next.waitMs > 0) await sleep(next.waitMs, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+type Attempt = Omit<WatchAttempt, "tookMs">;
+
+async function list<T>(connection: KubeConnection, target: WatchTarget, listener: WatchListener<T>): Promise<Attempt> {
+  const objects: T[] = [];
+  let next: string | undefined;
+  let resourceVersion: string | undefined;
+  try {
+    do {
+      const response = await expectOk(connection, {
+        method: "GET",
+        path: pathOf(target.resource, target.namespace),
+        query: { ...selectors(target), limit: pageSize, continue: next },
+        timeoutMs: 30_000,
+      });
+      const page = JSON.parse(response.text) as Page;
+      for (const item of page.items) {
+        const reduced = listener.reduce(item);
+        if (reduced !== undefined) objects.push(reduced);
+      }
+      resourceVersion = page.metadata.resourceVersion;
+      next = page.metadata.continue || undefined;
+    } while (next !== undefined);
+    listener.onSeen({ kind: "listed", objects });
+    return { end: "listed", resourceVersion, lines: 0 };
+  } catch (error) {
+    listener.onTrouble(error);
+    return { end: reasonOf(error), resourceVersion: undefined, lines: 0 };
+  }
+}
+
+async function follow<T>(
+  connection: KubeConnection,
+  target: WatchTarget,
+  from: string,
+  listener: WatchListener<T>,
+  signal: AbortSignal,
+): Promise<Attempt> {
+  let resourceVersion = from;
+  let lines = 0;
+  // Spread, so that streams that were opened together do not all end together.
+  const timeoutSeconds = Math.ceil(target.lifeSeconds * (1 + Math.random() / 4));
+  const dead = AbortSignal.timeout(timeoutSeconds * 1000 + graceMs);
+  try {
+    const stream = connection.stream(
+      {
+        method: "GET",
+        path: pathOf(target.resource, target.namespace),
+        query: { ...selectors(target), watch: true, allowWatchBookmarks: true, resourceVersion, timeoutSeconds },
+      },
+      AbortSignal.any([signal, dead]),
+    );
+    for await (const text of stream) {
+      const line = parseWatchLine(text);
+      if (line.kind === "error") throw new EgressError(line.reason, `watch ${target.resource.plural}: ${line.message}`);
+      if (line.kind !== "bookmark") {
+        const object = listener.reduce(line.object);
+        if (object !== undefined) listener.onSeen({ kind: line.kind, object });
+      }
+      lines++;
+      resourceVersion = line.resourceVersion;
+    }
+    return { end: "ended", resourceVersion, lines };
+  } catch (error) {
+    if (!signal.aborted) listener.onTrouble(error);
+    return { end: dead.aborted ? "silent" : reasonOf(error), resourceVersion, lines };
+  }
+}
+
+interface Page {
+  readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
+  readonly items: readonly unknown[];
+}
+
+function selectors(target: WatchTarget): { labelSelector: string | undefined; fieldSelector: string | undefined } {
+  return { labelSelector: target.labelSelector, fieldSelector: target.fieldSelector };
+}
+
+function reasonOf(error: unknown): WatchAttempt["end"] {
+  return error instanceof EgressError ? error.reason : "failed";
+}
