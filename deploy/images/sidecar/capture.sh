@@ -1,0 +1,103 @@
+#!/bin/sh
+# Captures a pod's outbound traffic; runs in the init container, before anything else of the pod.
+#
+#   capture.sh EXCLUDED_RANGES EXCLUDED_PORTS     IPv4 CIDRs and TCP ports, comma-separated, may be empty
+#
+# TCP goes to Envoy. Nothing else leaves the pod but questions to its own name servers, and answers to whoever asked the
+# pod. Each table is written in one transaction, and any failure is the container's: the pod then does not start.
+# Running it again gives the same rules.
+set -eu
+
+outbound_port=15001
+envoy_uid=1500
+
+excluded_ranges=${1:-}
+excluded_ports=${2:-}
+
+fail() {
+  echo "capture: $*" >&2
+  exit 1
+}
+
+case $excluded_ranges in *[!0-9./,]*) fail "excluded ranges: not IPv4 CIDRs: $excluded_ranges" ;; esac
+case $excluded_ports in *[!0-9,]*) fail "excluded ports: not numbers: $excluded_ports" ;; esac
+
+# The pod's own, as the kubelet wrote it. IPv6 servers are left out: IPv6 is closed.
+name_servers() {
+  while read -r keyword address _; do
+    [ "$keyword" = nameserver ] || continue
+    case $address in
+      *[!0-9.]* | '') ;;
+      *) echo "$address" ;;
+    esac
+  done </etc/resolv.conf
+}
+
+# Prints the rule that sends OUTPUT to a chain of ours, unless it is there from an earlier run.
+#   jump PROGRAM TABLE MATCH... -j CHAIN
+jump() {
+  program=$1
+  table=$2
+  shift 2
+  "$program" -w 10 -t "$table" -C OUTPUT "$@" 2>/dev/null || echo "-I OUTPUT 1 $*"
+}
+
+redirection() {
+  echo '*nat'
+  # Declaring a chain empties it.
+  echo ':PROXY_REDIRECT - [0:0]'
+  echo ':PROXY_OUTPUT - [0:0]'
+  echo "-A PROXY_REDIRECT -p tcp -j REDIRECT --to-ports $outbound_port"
+  # What Envoy sends is what it has decided.
+  echo "-A PROXY_OUTPUT -m owner --uid-owner $envoy_uid -j RETURN"
+  echo '-A PROXY_OUTPUT -d 127.0.0.1/32 -j RETURN'
+  for range in $(echo "$excluded_ranges" | tr ',' ' '); do
+    echo "-A PROXY_OUTPUT -d $range -j RETURN"
+  done
+  for port in $(echo "$excluded_ports" | tr ',' ' '); do
+    echo "-A PROXY_OUTPUT -p tcp --dport $port -j RETURN"
+  done
+  echo '-A PROXY_OUTPUT -j PROXY_REDIRECT'
+  jump iptables nat -p tcp -j PROXY_OUTPUT
+  echo COMMIT
+}
+
+refusal() {
+  echo '*filter'
+  echo ':PROXY_REFUSE - [0:0]'
+  echo '-A PROXY_REFUSE -o lo -j RETURN'
+  echo '-A PROXY_REFUSE -p tcp -j RETURN'
+  # Answers to whoever asked the pod, as with TCP; the pod itself cannot begin such a flow.
+  echo '-A PROXY_REFUSE -m conntrack --ctstate ESTABLISHED --ctdir REPLY -j RETURN'
+  # Envoy resolves no names.
+  echo "-A PROXY_REFUSE -m owner --uid-owner $envoy_uid -j REJECT"
+  for server in $(name_servers); do
+    echo "-A PROXY_REFUSE -p udp -d $server/32 --dport 53 -j RETURN"
+  done
+  echo '-A PROXY_REFUSE -j REJECT'
+  jump iptables filter -j PROXY_REFUSE
+  echo COMMIT
+}
+
+refusal6() {
+  echo '*filter'
+  echo ':PROXY_REFUSE - [0:0]'
+  echo '-A PROXY_REFUSE -o lo -j RETURN'
+  echo '-A PROXY_REFUSE -j REJECT'
+  jump ip6tables filter -j PROXY_REFUSE
+  echo COMMIT
+}
+
+# Each text is complete before it is applied: in a pipe, a part that fails would go unnoticed.
+rules=$(redirection)
+echo "$rules" | iptables-restore -w 10 --noflush || fail 'the nat table could not be written'
+rules=$(refusal)
+echo "$rules" | iptables-restore -w 10 --noflush || fail 'the filter table could not be written'
+
+# Absent only where the kernel runs without IPv6, so that no such socket can be opened.
+if [ -e /proc/net/if_inet6 ]; then
+  rules=$(refusal6)
+  echo "$rules" | ip6tables-restore -w 10 --noflush || fail 'the IPv6 filter table could not be written'
+fi
+
+echo "capture: TCP to port $outbound_port; excluded: ranges ${excluded_ranges:-none}, ports ${excluded_ports:-none}; name servers:" $(name_servers)
