@@ -1,0 +1,39 @@
+import { Logger } from "@aws-lambda-powertools/logger";
+import { injectLambdaContext } from "@aws-lambda-powertools/logger/middleware";
+import { Metrics } from "@aws-lambda-powertools/metrics";
+import { logMetrics } from "@aws-lambda-powertools/metrics/middleware";
+import middy from "@middy/core";
+import type { Context, SQSEvent } from "aws-lambda";
+import { openClusters } from "#lib/aws/clusters.ts";
+import { openEventBus } from "#lib/aws/event-bus.ts";
+import { recordOutcome } from "#lib/aws/figures.ts";
+import { passContext, passLog } from "#lib/aws/pass-context.ts";
+import { openQueue, type Message } from "#lib/aws/queue.ts";
+import { runQueuedPass } from "#lib/aws/queued-pass.ts";
+import { reconcileSettings } from "#lib/aws/settings.ts";
+import type { Hint } from "#lib/events/hint-event.ts";
+import { reconcileCluster } from "#lib/reconcile/reconcile-cluster.ts";
+
+const settings = reconcileSettings(process.env);
+const logger = new Logger();
+const log = passLog(logger);
+const metrics = new Metrics();
+const queue = openQueue(settings);
+const bus = openEventBus(settings.busName, settings.region);
+const clusters = openClusters(settings.region);
+
+export const handler = middy<SQSEvent, void, Error, Context>()
+  .use(injectLambdaContext(logger, { resetKeys: true }))
+  .use(logMetrics(metrics, { captureColdStartMetric: true }))
+  .handler(async (event, context) => {
+    const hide = (message: Message) => queue.hide(message, settings.visibilitySeconds);
+    const outcome = await runQueuedPass(event, { ...queue, hide, log, reconcile });
+    if (outcome) recordOutcome(metrics, outcome);
+
+    async function reconcile(hint: Hint) {
+      logger.appendKeys({ cluster: hint.cluster, source: hint.source, correlationId: hint.correlationId });
+      metrics.addDimension("cluster", hint.cluster);
+      const pass = passContext(hint, { context, bus, metrics, log });
+      return clusters.use(hint.cluster, (connection) => reconcileCluster(connection, pass));
+    }
+  });

@@ -1,0 +1,21 @@
+import { EgressError, type Reason } from "../errors.ts";
+
+const forbidden = /AccessDenied|NotAuthorized|UnrecognizedClient|InvalidClientTokenId|SignatureDoesNotMatch|ExpiredToken|InvalidToken/;
+
+/** What an SDK call that failed means to a pass; the SDK has already tried three times. */
+export function awsFailure(what: string, cause: unknown): EgressError {
+  const name = cause instanceof Error ? cause.name : "";
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new EgressError(reasonOf(name), `${what}: ${name} ${message}`.trim(), cause);
+}
+
+/** Also for the error codes of single entries in a batch. */
+export function reasonOf(name: string): Reason {
+  return forbidden.test(name) ? "aws-forbidden" : "aws-unavailable";
+}
+
+/** For every client: a pass has 60 s, a call that hangs must not eat them. */
+export const clientOptions = {
+  maxAttempts: 3,
+  requestHandler: { connectionTimeout: 2_000, requestTimeout: 5_000 },
+} as const;

@@ -1,0 +1,23 @@
+import { type Metrics, MetricUnit } from "@aws-lambda-powertools/metrics";
+import type { ResultEvent } from "../events/result-event.ts";
+import type { PassOutcome } from "../reconcile/pass.ts";
+
+/** One metric per result event, so that an alarm on, say, `EgressValueRejected` needs no log filter. */
+export function countResult(metrics: Metrics, event: ResultEvent): void {
+  metrics.addMetric(event.detailType.replaceAll(" ", ""), MetricUnit.Count, 1);
+}
+
+export function recordOutcome(metrics: Metrics, { kind, figures }: PassOutcome): void {
+  metrics.addMetadata("outcome", kind);
+  metrics.addMetric("PassMs", MetricUnit.Milliseconds, figures.tookMs);
+  metrics.addMetric("ApiRequests", MetricUnit.Count, figures.requests);
+  metrics.addMetric("ApiWrites", MetricUnit.Count, figures.writes);
+  metrics.addMetric("SidecarPokes", MetricUnit.Count, figures.pokes);
+  metrics.addMetric("SidecarAsks", MetricUnit.Count, figures.asks);
+  if (figures.convergeMs !== undefined) metrics.addMetric("ConvergeMs", MetricUnit.Milliseconds, figures.convergeMs);
+  // Only a pass that saw the mesh may speak of it: the gauge would drop to 0 whenever another one holds the Lease.
+  if (kind === "settled" || kind === "out-of-time") {
+    metrics.addMetric("Sidecars", MetricUnit.Count, figures.sidecars);
+    metrics.addMetric("SidecarsVerified", MetricUnit.Count, figures.verified);
+  }
+}

@@ -1,0 +1,49 @@
+import { randomUUID } from "node:crypto";
+import type { Logger } from "@aws-lambda-powertools/logger";
+import type { Metrics } from "@aws-lambda-powertools/metrics";
+import type { Hint } from "../events/hint-event.ts";
+import { resultEntry } from "../events/result-event.ts";
+import type { PassContext, PassLog } from "../reconcile/pass.ts";
+import type { EventBus } from "./event-bus.ts";
+import { countResult } from "./figures.ts";
+
+/** What an invocation of the function lends to its pass. */
+export interface Invocation {
+  readonly context: { readonly awsRequestId: string; getRemainingTimeInMillis(): number };
+  readonly bus: EventBus;
+  readonly metrics: Metrics;
+  readonly log: PassLog;
+}
+
+/** What the pass learns from the event, and where it may tell what it did. */
+export function passContext(hint: Hint, { context, bus, metrics, log }: Invocation): PassContext {
+  const { source, actor, correlationId, occurredAt } = hint;
+  const revision = hint.revision ?? hint.resourceVersion;
+  return {
+    passId: context.awsRequestId,
+    kind: hint.kind,
+    hint: {
+      source,
+      correlationId,
+      occurredAt,
+      ...(actor === undefined ? {} : { actor }),
+      ...(revision === undefined ? {} : { revision }),
+    },
+    msLeft: () => context.getRemainingTimeInMillis(),
+    async publish(event) {
+      const time = new Date().toISOString();
+      await bus.put([resultEntry(event, { id: randomUUID(), version: 1, cluster: hint.cluster, time })]);
+      countResult(metrics, event);
+    },
+    log,
+  };
+}
+
+/** Powertools' logger, whose fields may not be undefined. */
+export function passLog(logger: Logger): PassLog {
+  return {
+    info: (message, fields = {}) => logger.info(message, fields),
+    warn: (message, fields = {}) => logger.warn(message, fields),
+    error: (message, fields = {}) => logger.error(message, fields),
+  };
+}

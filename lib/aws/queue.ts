@@ -1,0 +1,77 @@
+import {
+  ChangeMessageVisibilityCommand,
+  SendMessageCommand,
+  SQSClient,
+  type MessageAttributeValue,
+} from "@aws-sdk/client-sqs";
+import type { SQSRecord } from "aws-lambda";
+import type { Reason } from "../errors.ts";
+import { awsFailure, clientOptions } from "./failure.ts";
+
+/** A message that this function was called with. */
+export type Message = Pick<SQSRecord, "messageId" | "receiptHandle" | "body" | "messageAttributes">;
+
+/** How many passes have sent this message on before, on a message that a pass sent. */
+const passesAttribute = "osm-passes";
+
+export interface Queue {
+  /** Sets how long the message stays invisible, counted from now: when it is back, should this pass be killed. */
+  hide(message: Message, seconds: number): Promise<void>;
+  /** The same message once more. False when it has gone round `maxPasses` times and was not sent. */
+  sendAgain(message: Message): Promise<boolean>;
+  /** The same message, with what is wrong as its attributes. */
+  deadLetter(message: Message, reason: Reason, problem: string): Promise<void>;
+}
+
+/** Lambda stops a function that feeds its own queue after about 16 rounds; the schedule takes up what is left. */
+export const maxPasses = 12;
+
+export function openQueue(settings: { queueUrl: string; deadLetterUrl: string; region: string }): Queue {
+  const client = new SQSClient({ region: settings.region, ...clientOptions });
+
+  async function send(QueueUrl: string, body: string, attributes: Record<string, string>): Promise<void> {
+    try {
+      await client.send(
+        new SendMessageCommand({ QueueUrl, MessageBody: body, MessageAttributes: wireAttributes(attributes) }),
+      );
+    } catch (cause) {
+      throw awsFailure(`SendMessage ${QueueUrl}`, cause);
+    }
+  }
+
+  return {
+    async hide({ receiptHandle }, seconds) {
+      try {
+        await client.send(
+          new ChangeMessageVisibilityCommand({
+            QueueUrl: settings.queueUrl,
+            ReceiptHandle: receiptHandle,
+            VisibilityTimeout: seconds,
+          }),
+        );
+      } catch (cause) {
+        throw awsFailure(`ChangeMessageVisibility ${settings.queueUrl}`, cause);
+      }
+    },
+    async sendAgain(message) {
+      const passes = passesOf(message) + 1;
+      if (passes > maxPasses) return false;
+      await send(settings.queueUrl, message.body, { [passesAttribute]: String(passes) });
+      return true;
+    },
+    async deadLetter(message, reason, problem) {
+      await send(settings.deadLetterUrl, message.body, { "osm-reason": reason, "osm-problem": problem.slice(0, 1_000) });
+    },
+  };
+}
+
+export function passesOf(message: Message): number {
+  const passes = Number(message.messageAttributes[passesAttribute]?.stringValue ?? "0");
+  return Number.isSafeInteger(passes) && passes >= 0 ? passes : maxPasses;
+}
+
+function wireAttributes(attributes: Record<string, string>): Record<string, MessageAttributeValue> {
+  return Object.fromEntries(
+    Object.entries(attributes).map(([name, value]) => [name, { DataType: "String", StringValue: value }]),
+  );
+}

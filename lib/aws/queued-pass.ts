@@ -1,0 +1,55 @@
+import type { SQSEvent } from "aws-lambda";
+import { EgressError, type Reason } from "../errors.ts";
+import { parseHint, type Hint } from "../events/hint-event.ts";
+import type { PassLog, PassOutcome } from "../reconcile/pass.ts";
+import type { Message } from "./queue.ts";
+
+/** What a queued pass does to the world. */
+export interface QueuedPassPorts {
+  /** Takes the message out of sight for as long as a killed pass may leave it unattended. */
+  hide(message: Message): Promise<void>;
+  reconcile(hint: Hint): Promise<PassOutcome>;
+  /** False when the message has gone round often enough. */
+  sendAgain(message: Message): Promise<boolean>;
+  deadLetter(message: Message, reason: Reason, problem: string): Promise<void>;
+  readonly log: PassLog;
+}
+
+/**
+ * One message, one pass.
+ *
+ * Returns when the message is done with, also when it went to the dead letters: nothing about it would be better next
+ * time. Throws what a later try may cure, and the queue brings the message back; the fifth time it becomes a dead letter.
+ */
+export async function runQueuedPass(event: SQSEvent, ports: QueuedPassPorts): Promise<PassOutcome | undefined> {
+  const message = soleMessage(event);
+  await ports.hide(message);
+  const parsed = parseHint(message.body);
+  if (!parsed.ok) {
+    const { field, problem } = parsed;
+    ports.log.error("event malformed", { messageId: message.messageId, field, problem });
+    await ports.deadLetter(message, "event-malformed", `${field}: ${problem}`);
+    return undefined;
+  }
+  try {
+    const outcome = await ports.reconcile(parsed.hint);
+    if (outcome.kind === "out-of-time" && !(await ports.sendAgain(message))) {
+      ports.log.error("gone round too often; the next drift check takes it up", { messageId: message.messageId });
+    }
+    return outcome;
+  } catch (error) {
+    if (!(error instanceof EgressError) || error.retry !== "never") throw error;
+    ports.log.error("pass failed for good", { messageId: message.messageId, reason: error.reason, error });
+    await ports.deadLetter(message, error.reason, error.message);
+    return undefined;
+  }
+}
+
+/** The event source mapping's batch size is 1; anything else is our deployment's fault. */
+function soleMessage(event: SQSEvent): Message {
+  const [message, ...more] = event.Records;
+  if (!message || more.length > 0) {
+    throw new EgressError("settings-invalid", `batch of ${event.Records.length} messages, not 1`);
+  }
+  return message;
+}

@@ -1,0 +1,46 @@
+import * as z from "zod";
+import { EgressError } from "../errors.ts";
+import { clusterName } from "../events/fields.ts";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const reconcile = z
+  .object({
+    AWS_REGION: z.string().min(1),
+    OSM_BUS_NAME: z.string().min(1),
+    OSM_QUEUE_URL: z.url(),
+    OSM_DEAD_LETTER_QUEUE_URL: z.url(),
+    OSM_VISIBILITY_SECONDS: z.coerce.number().int().min(1).max(43_200),
+  })
+  .transform((env) => ({
+    region: env.AWS_REGION,
+    busName: env.OSM_BUS_NAME,
+    queueUrl: env.OSM_QUEUE_URL,
+    deadLetterUrl: env.OSM_DEAD_LETTER_QUEUE_URL,
+    /** What a pass sets its own message's visibility to: when a killed pass is taken up. */
+    visibilitySeconds: env.OSM_VISIBILITY_SECONDS,
+  }));
+
+const checkDrift = z
+  .object({ OSM_BUS_NAME: z.string().min(1), OSM_CLUSTER: clusterName })
+  .transform((env) => ({ busName: env.OSM_BUS_NAME, cluster: env.OSM_CLUSTER }));
+
+export type ReconcileSettings = z.output<typeof reconcile>;
+export type CheckDriftSettings = z.output<typeof checkDrift>;
+
+/** @throws EgressError `settings-invalid` that names every fault at once */
+export function reconcileSettings(env: Environment): ReconcileSettings {
+  return read(reconcile, env);
+}
+
+/** @throws EgressError `settings-invalid` that names every fault at once */
+export function checkDriftSettings(env: Environment): CheckDriftSettings {
+  return read(checkDrift, env);
+}
+
+function read<T>(schema: z.ZodType<T>, env: Environment): T {
+  const parsed = schema.safeParse(env);
+  if (parsed.success) return parsed.data;
+  const faults = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
+  throw new EgressError("settings-invalid", `environment: ${faults.join("; ")}`);
+}
