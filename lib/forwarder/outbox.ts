@@ -22,7 +22,7 @@ export function emptyOutbox<E>(): Outbox<E> {
 
 /**
  * Appends an event, unless one that waits stands for it: events are hints, and one that goes out later than the change
- * leads to the same look. In a full outbox the newest event of the same urgency gives way: order and the last word stay.
+ * leads to the same look. In a full outbox the newest one gives way: order and the last word stay.
  */
 export function put<E>(outbox: Outbox<E>, outgoing: Outgoing<E>): Outbox<E> {
   const { waiting, absorbed } = outbox;

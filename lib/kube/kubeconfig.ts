@@ -1,0 +1,19 @@
+import { KubeConfig } from "@kubernetes/client-node";
+import { openConnection, type Impersonation, type KubeConnection } from "./connection.ts";
+
+/**
+ * The cluster that kubectl would speak to: `--kubeconfig`, `$KUBECONFIG`, `~/.kube/config`, and in a pod without any of
+ * them its service account.
+ *
+ * @param choice.context  of the kubeconfig; its current one when absent
+ */
+export function openKubeconfig(
+  choice: { readonly kubeconfig?: string; readonly context?: string } = {},
+  impersonate?: Impersonation,
+): KubeConnection {
+  const config = new KubeConfig();
+  if (choice.kubeconfig === undefined) config.loadFromDefault();
+  else config.loadFromFile(choice.kubeconfig);
+  if (choice.context !== undefined) config.setCurrentContext(choice.context);
+  return openConnection(config, impersonate);
+}
