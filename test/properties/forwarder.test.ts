@@ -63,6 +63,7 @@ test("every change is followed by an event that gets in, whatever fails before",
       }
       const endMs = nowMs + Math.max(bucketMs, startPatienceMs);
       runTo(endMs);
+      for (let left = 10; left > 0; left--) proceed(world, fate.next().value);
       // From here on everything gets in: two steps to a call, at least one event in each.
       for (let left = 2 * (maxWaiting + maxBatch); left > 0; left--) proceed(world, 0);
       expect(world.outbox.waiting).toEqual([]);
