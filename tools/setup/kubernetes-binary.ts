@@ -3,6 +3,17 @@ import { join } from "node:path";
 import { cached, digestOfFiles, type Progress } from "./cache.ts";
 import { run } from "./command.ts";
 
+/** The version that the servers report; go.mod has the same. */
+export const kubernetesVersion = "1.36.3";
+
+const [major, minor] = kubernetesVersion.split(".");
+const versionPackage = "k8s.io/component-base/version";
+const linkerFlags = [
+  "-s -w",
+  `-X ${versionPackage}.gitVersion=v${kubernetesVersion}`,
+  `-X ${versionPackage}.gitMajor=${major} -X ${versionPackage}.gitMinor=${minor}`,
+].join(" ");
+
 const source = join(import.meta.dirname, "../../test/cluster/kubernetes");
 
 /**
@@ -14,13 +25,13 @@ export async function ensureKubernetesBinary(progress: Progress = () => undefine
   const paths = files.map((name) => join(source, name));
   const directory = await cached(
     "kubernetes",
-    await digestOfFiles(paths, ...files),
+    await digestOfFiles(paths, ...files, linkerFlags),
     async (draft) => {
       progress("downloading Go modules");
       await run(["go", "mod", "download"], { cwd: source, timeoutMs: 15 * 60_000 });
       let compiled = 0;
       // -v names each package as it is compiled.
-      await run(["go", "build", "-v", "-trimpath", "-ldflags", "-s -w", "-o", join(draft, "kubernetes"), "."], {
+      await run(["go", "build", "-v", "-trimpath", "-ldflags", linkerFlags, "-o", join(draft, "kubernetes"), "."], {
         cwd: source,
         env: { CGO_ENABLED: "0" },
         timeoutMs: 40 * 60_000,

@@ -1,0 +1,163 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ensureSidecarImage, type BuiltImage } from "#deploy/images/build.ts";
+import { ensureTestImages } from "#test/images/images.ts";
+import { run, type CommandOptions } from "../../tools/setup/command.ts";
+import { ensureEnvoy } from "../../tools/setup/envoy.ts";
+import { ensureKubernetesBinary } from "../../tools/setup/kubernetes-binary.ts";
+import { nodeName } from "./addresses.ts";
+import { openContainerd, startContainerd, type Containerd } from "./containerd.ts";
+import { startControlPlane, type ControlPlaneOptions } from "./control-plane.ts";
+import { startNode } from "./node.ts";
+import { openWorld, type World, type WorldRecord } from "./world.ts";
+
+/** A real Kubernetes cluster of one node, in a world. */
+export interface Cluster {
+  readonly world: World;
+  /** Of a cluster administrator; works from this machine. */
+  readonly kubeconfigPath: string;
+  readonly auditLogPath: string;
+  readonly containerd: Containerd;
+  /** Standard output. @throws CommandError */
+  kubectl(...args: readonly string[]): Promise<string>;
+  /** `kubectl apply`, of objects. */
+  apply(...objects: readonly object[]): Promise<string>;
+  /** Standard output of a command in a container. */
+  exec(namespace: string, pod: string, container: string, ...command: readonly string[]): Promise<string>;
+  importImage(image: Pick<BuiltImage, "archive">): Promise<void>;
+  /** Sends a signal to the first process of a running container, as the node's administrator can. */
+  signal(namespace: string, pod: string, container: string, signal: NodeJS.Signals): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface ClusterOptions extends ControlPlaneOptions {
+  readonly log?: (line: string) => void;
+  /** Besides those for tests and the sidecar. */
+  readonly images?: readonly BuiltImage[];
+}
+
+/** Starts the cluster and waits until its node takes pods. */
+export async function startCluster(world: World, options: ClusterOptions = {}): Promise<Cluster> {
+  const log = options.log ?? (() => undefined);
+  const started = Date.now();
+  const since = (): string => `${((Date.now() - started) / 1000).toFixed(1)} s`;
+  const binary = await ensureKubernetesBinary(log);
+  const [testImages, sidecarImage] = await Promise.all([
+    ensureTestImages(log),
+    ensureEnvoy(log).then((envoy) => ensureSidecarImage(envoy, log)),
+  ]);
+  const [kubeconfigPath, containerd] = await Promise.all([
+    startControlPlane(world, binary, options),
+    startContainerd(world).then(async (it) => {
+      await Promise.all(testImages.map((image) => it.importImage(image)));
+      return it;
+    }),
+  ]);
+  const otherImages = Promise.all([sidecarImage, ...(options.images ?? [])].map((image) => containerd.importImage(image)));
+  const kubectlWith = kubectlOn(binary, kubeconfigPath);
+  await writeKubectl(world, binary, kubeconfigPath);
+
+  await until("the API server", 60_000, world, "kube-apiserver", async () => {
+    await kubectlWith(["get", "--raw", "/readyz"], { timeoutMs: 5_000 });
+    return true;
+  });
+  log(`API server ready after ${since()}`);
+  await startNode(world, binary, containerd);
+  await until("the node", 60_000, world, "kubelet", async () => {
+    const node = JSON.parse(await kubectlWith(["get", "node", nodeName, "-o", "json"])) as NodeObject;
+    const ready = node.status?.conditions?.some((each) => each.type === "Ready" && each.status === "True") ?? false;
+    return ready && (node.spec?.taints ?? []).length === 0;
+  });
+  await until("the default service account", 30_000, world, "kube-controller-manager", async () => {
+    await kubectlWith(["get", "serviceaccount", "default", "-n", "default"]);
+    return true;
+  });
+  await otherImages;
+  log(`node ready after ${since()}`);
+
+  return clusterIn(world, containerd, kubectlWith, kubeconfigPath);
+}
+
+/** A cluster that another process holds. */
+export async function openCluster(record: WorldRecord): Promise<Cluster> {
+  const world = await openWorld(record);
+  const path = join(world.directory, "admin.kubeconfig");
+  return clusterIn(world, openContainerd(world), kubectlOn(await ensureKubernetesBinary(), path), path);
+}
+
+/** `kubectl` for a person, on this cluster unless KUBECONFIG says otherwise. */
+async function writeKubectl(world: World, binary: string, kubeconfig: string): Promise<void> {
+  const directory = join(world.directory, "bin");
+  await mkdir(directory, { recursive: true });
+  const script = `#!/bin/sh\nexport KUBECONFIG="\${KUBECONFIG:-${kubeconfig}}"\nexec ${binary} kubectl "$@"\n`;
+  await writeFile(join(directory, "kubectl"), script, { mode: 0o755 });
+}
+
+type Kubectl = (args: readonly string[], options?: CommandOptions) => Promise<string>;
+
+function kubectlOn(binary: string, kubeconfig: string): Kubectl {
+  return async (args, options = {}) =>
+    (await run([binary, "kubectl", "--kubeconfig", kubeconfig, ...args], options)).stdout;
+}
+
+function clusterIn(world: World, containerd: Containerd, kubectlWith: Kubectl, path: string): Cluster {
+  return {
+    world,
+    kubeconfigPath: path,
+    auditLogPath: world.auditLogPath,
+    containerd,
+    kubectl: (...args) => kubectlWith(args),
+    apply: (...objects) => {
+      const list = { apiVersion: "v1", kind: "List", items: objects };
+      return kubectlWith(["apply", "--filename", "-"], { input: JSON.stringify(list) });
+    },
+    exec: (namespace, pod, container, ...command) =>
+      kubectlWith(["exec", "--namespace", namespace, pod, "--container", container, "--", ...command]),
+    importImage: (image) => containerd.importImage(image),
+    async signal(namespace, pod, container, signal) {
+      const id = await containerId(kubectlWith, namespace, pod, container);
+      await containerd.ctr("tasks", "kill", "--signal", signal, id);
+    },
+    stop: () => world.stop(),
+  };
+}
+
+interface NodeObject {
+  readonly spec?: { readonly taints?: readonly object[] };
+  readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
+}
+
+async function containerId(
+  kubectl: Kubectl,
+  namespace: string,
+  pod: string,
+  container: string,
+): Promise<string> {
+  const kinds = ["containerStatuses", "initContainerStatuses"];
+  const path = kinds.map((kind) => `{.status.${kind}[?(@.name=="${container}")].containerID}`).join("");
+  const id = (await kubectl(["get", "pod", pod, "-n", namespace, "-o", `jsonpath=${path}`])).trim();
+  if (!id.startsWith("containerd://")) throw new Error(`pod ${namespace}/${pod}: no running container ${container}`);
+  return id.slice("containerd://".length);
+}
+
+async function until(
+  what: string,
+  timeoutMs: number,
+  world: World,
+  server: string,
+  isTrue: () => Promise<boolean>,
+): Promise<void> {
+  const giveUpAt = Date.now() + timeoutMs;
+  for (let fault: unknown; ; ) {
+    try {
+      if (await isTrue()) return;
+    } catch (cause) {
+      fault = cause;
+    }
+    if (Date.now() > giveUpAt) {
+      throw new Error(`${what} is not ready after ${timeoutMs / 1000} s; see ${world.logPath(server)}`, { cause: fault });
+    }
+    await sleep(150);
+  }
+}
