@@ -1,3 +1,5 @@
+import type { EnvoyLogLevel } from "./osm-config.ts";
+
 /**
  * MeshInjection's spec: what the injection policy reads when a pod is created.
  *
@@ -11,22 +13,19 @@ export interface MeshInjectionSpec {
   readonly excludedRanges?: readonly string[];
   /** Ports that are not captured. */
   readonly excludedPorts?: readonly number[];
-  readonly sidecarResources?: Partial<SidecarResources>;
+  readonly sidecarResources?: Partial<InjectionResources>;
   /** ConfigMap names of service accounts whose own name is too long, by account. */
   readonly configNames?: Readonly<Record<string, string>>;
 }
 
 /** Kubernetes quantities. */
-export interface SidecarResources {
+export interface InjectionResources {
   readonly cpuRequest: string;
   /** Only for pods all of whose own containers have a CPU limit; others are not throttled. */
   readonly cpuLimit: string;
   readonly memoryRequest: string;
   readonly memoryLimit: string;
 }
-
-export const envoyLogLevels = ["trace", "debug", "info", "warning", "error", "critical", "off"] as const;
-export type EnvoyLogLevel = (typeof envoyLogLevels)[number];
 
 /** What a mesh gets whose osm-config says nothing about it. */
 export const injectionDefaults = {

@@ -31,12 +31,21 @@ export const labels = {
 export const annotations = {
   /** On a namespace or a pod: `enabled` or `disabled`; the pod's wins. */
   injection: "openservicemesh.io/sidecar-injection",
-  /** On a pod: the digest that its ConfigMap held when the reconciler last asked the kubelet to look. */
+  /**
+   * On a pod: `<digest> <time>`, the digest that its ConfigMap held when the reconciler last asked the kubelet to look,
+   * and when that was. The time makes asking again a change, without which the kubelet would not hear of it.
+   */
   poke: "openservicemesh.io/sidecar-config-digest",
   /** On a sidecar ConfigMap: the digest of its three files. */
   digest: "openservicemesh.io/config-digest",
+  /** On a sidecar ConfigMap: RunningSettings as JSON, so that what the mesh runs can be read back from it. */
+  settings: "openservicemesh.io/mesh-settings",
+  /** On a sidecar ConfigMap: its service account, whose name the ConfigMap's may have had to cut. */
+  account: "openservicemesh.io/service-account",
   /** On a sidecar ConfigMap: `leaseTransitions` of the pass that wrote it, a decimal number; it never falls. */
   fencing: "openservicemesh.io/fencing-number",
+  /** On the Lease: a pass that found it held asks its holder to look once more before it ends. */
+  lookAgain: "openservicemesh.io/look-again",
   /** On a pod: `"true"` leaves UDP open, for those with the right to ask. */
   allowUdp: "openservicemesh.io/allow-udp",
 } as const;

@@ -1,0 +1,27 @@
+import { createHash } from "node:crypto";
+import type { SidecarFile } from "../mesh/names.ts";
+import type { SidecarPolicy } from "../mesh/sidecar-policy.ts";
+import { canonicalJson, type Json } from "./canonical-json.ts";
+import { clusters } from "./clusters.ts";
+import { outboundListener } from "./listener.ts";
+import { routes } from "./routes.ts";
+
+/** A sidecar's whole configuration, as it stands in its ConfigMap. */
+export interface SidecarConfig {
+  /** 32 hex digits over all three files; also each file's `version_info`, so a sidecar that reports it runs these bytes. */
+  readonly digest: string;
+  readonly files: Readonly<Record<SidecarFile, string>>;
+}
+
+/** Renders a policy. Equal policies give equal bytes, whatever order their destinations came in. */
+export function sidecarConfig(policy: SidecarPolicy): SidecarConfig {
+  const resources: Readonly<Record<SidecarFile, readonly Json[]>> = {
+    "cds.json": clusters(),
+    "lds.json": [outboundListener(policy.egress, policy.destinations)],
+    "rds.json": routes(),
+  };
+  const digest = createHash("sha256").update(canonicalJson(resources)).digest("hex").slice(0, 32);
+  const file = (name: SidecarFile) =>
+    canonicalJson({ version_info: digest, resources: resources[name] satisfies readonly Json[] });
+  return { digest, files: { "cds.json": file("cds.json"), "lds.json": file("lds.json"), "rds.json": file("rds.json") } };
+}

@@ -1,0 +1,37 @@
+type Parsed<T> = { readonly items: readonly T[] } | { readonly bad: string; readonly wanted: string };
+
+/** `10.0.0.0/8, 192.168.1.1/32` → canonical ranges, host bits zeroed, sorted, each once. An empty text is no list. */
+export function parseCidrs(text: string): Parsed<string> {
+  return parseList(text, canonicalCidr, "a comma-separated list of IPv4 ranges such as 10.0.0.0/8");
+}
+
+/** `6379, 5432` → numbers from 1 to 65535, sorted, each once. */
+export function parsePorts(text: string): Parsed<number> {
+  return parseList(text, portNumber, "a comma-separated list of ports from 1 to 65535");
+}
+
+function parseList<T>(text: string, parse: (item: string) => T | undefined, wanted: string): Parsed<T> {
+  const items = new Set<T>();
+  for (const part of text.split(",")) {
+    const item = parse(part.trim());
+    if (item === undefined) return { bad: part.trim(), wanted };
+    items.add(item);
+  }
+  return { items: [...items].sort((left, right) => (left < right ? -1 : left > right ? 1 : 0)) };
+}
+
+function portNumber(text: string): number | undefined {
+  if (!/^[1-9]\d{0,4}$/.test(text)) return undefined;
+  const port = Number(text);
+  return port <= 65_535 ? port : undefined;
+}
+
+function canonicalCidr(text: string): string | undefined {
+  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\/(\d{1,2})$/.exec(text);
+  if (!match) return undefined;
+  const [a, b, c, d, bits] = match.slice(1).map(Number) as [number, number, number, number, number];
+  if ([a, b, c, d].some((octet) => octet > 255) || bits > 32) return undefined;
+  const mask = bits === 0 ? 0 : (0xffffffff << (32 - bits)) >>> 0;
+  const address = ((((a << 24) | (b << 16) | (c << 8) | d) >>> 0) & mask) >>> 0;
+  return `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}/${bits}`;
+}

@@ -1,0 +1,48 @@
+import type { ConfigMapWrite } from "../rollout/config-writes.ts";
+import type { MeshInjectionSpec } from "../mesh/injection.ts";
+import type { RunningSettings } from "../mesh/running-settings.ts";
+import type { Answer, MeshObservation, ObservedLease, ObservedPod, SidecarConfigMap } from "../rollout/observation.ts";
+import type { ConfigEvent } from "../rollout/result-events.ts";
+import type { RolloutStatus } from "../rollout/status.ts";
+
+/** Everything that a pass does to the world; one real one stands in `lib/kube`, a scripted one in the tests. */
+export interface ClusterPorts {
+  readMesh(): Promise<MeshObservation>;
+  /** Injected pods that have not finished, of the whole cluster. */
+  readPods(): Promise<readonly ObservedPod[]>;
+
+  /**
+   * @param atLeast  the new number is above this and above the Lease's own
+   * @returns        undefined when somebody else was faster
+   */
+  takeLease(seen: ObservedLease | undefined, atLeast: number): Promise<HeldLease | undefined>;
+  /** Asks the holder to look once more. @returns false when the Lease has changed meanwhile */
+  markLease(seen: ObservedLease): Promise<boolean>;
+  renewLease(held: HeldLease): Promise<HeldLease | "lost">;
+  releaseLease(held: HeldLease): Promise<"released" | "marked" | "lost">;
+  /** The fencing number as it stands now. */
+  leaseNumber(): Promise<number>;
+
+  /** @returns "gone" when the namespace is going or gone */
+  applyConfigMap(write: ConfigMapWrite, running: RunningSettings, fencing: number): Promise<"done" | "gone">;
+  deleteConfigMap(map: SidecarConfigMap): Promise<void>;
+  applyInjection(spec: MeshInjectionSpec): Promise<void>;
+  /** Makes the kubelet look at the pod's volumes now. */
+  poke(pod: ObservedPod, digest: string): Promise<"done" | "gone">;
+  ask(pod: ObservedPod): Promise<Answer>;
+  /** @returns the new resourceVersion, or "conflict" when the status has changed since it was observed */
+  writeStatus(status: RolloutStatus, resourceVersion: string | undefined): Promise<string | "conflict">;
+  recordEvent(event: ConfigEvent): Promise<void>;
+
+  /** HTTP requests so far, for the figures. */
+  requestsSent(): number;
+  nowMs(): number;
+  sleep(ms: number): Promise<void>;
+}
+
+/** The Lease as this pass holds it. */
+export interface HeldLease {
+  readonly number: number;
+  readonly resourceVersion: string;
+  readonly renewedAtMs: number;
+}

@@ -1,0 +1,170 @@
+import { drainSeconds } from "../envoy/bootstrap.ts";
+import { type Answer, type ObservedPod, podKey } from "../rollout/observation.ts";
+import {
+  deadlineMs,
+  podState,
+  podsToAsk,
+  repokeAfterMs,
+  runningSidecars,
+  wantedDigestOf,
+} from "../rollout/pod-checks.ts";
+import type { CheckedPod } from "../rollout/tally.ts";
+import type { Wanted } from "../rollout/wanted.ts";
+import type { ClusterPorts } from "./ports.ts";
+
+/** First answer to be hoped for this long after a poke; then less and less often. */
+const firstAskMs = 40;
+const askGrowth = 1.4;
+const slowestAskMs = 1_000;
+const openConnectionAskMs = 500;
+
+interface Check {
+  pod: ObservedPod;
+  state: CheckedPod["state"];
+  /** When the wait for it began. */
+  sinceMs: number;
+  poked: boolean;
+  repokes: number;
+  nextAskMs: number;
+  paceMs: number;
+  asking: boolean;
+}
+
+/**
+ * The sidecars of one pass, each asked at its own pace: one that hangs holds no other back.
+ *
+ * Pods are known by uid and container start, so that a restarted sidecar is a new one.
+ */
+export class SidecarRound {
+  readonly #ports: ClusterPorts;
+  readonly #wanted: Wanted;
+  #checks = new Map<string, Check>();
+  readonly #inFlight = new Set<Promise<void>>();
+  #failure: unknown;
+
+  constructor(ports: ClusterPorts, wanted: Wanted) {
+    this.#ports = ports;
+    this.#wanted = wanted;
+  }
+
+  /** Takes over a list of pods: those gone are forgotten, those known keep their state. */
+  adopt(pods: readonly ObservedPod[], options: { readonly everybody: boolean; readonly rewritten: ReadonlySet<string> }) {
+    const now = this.#ports.nowMs();
+    const due = new Set(podsToAsk(pods, this.#wanted, options.everybody, options.rewritten));
+    const next = new Map<string, Check>();
+    for (const pod of runningSidecars(pods)) {
+      const key = `${pod.uid} ${pod.sidecarStartedAtMs}`;
+      const known = this.#checks.get(key);
+      if (known) {
+        known.pod = pod;
+        next.set(key, known);
+        continue;
+      }
+      const justPoked = options.rewritten.has(`${pod.namespace}/${pod.configMap}`);
+      const pokedBefore = pod.poke?.digest === wantedDigestOf(pod, this.#wanted);
+      next.set(key, {
+        pod,
+        state: due.has(pod) ? "not-asked" : "trusted",
+        sinceMs: justPoked || !pokedBefore ? now : Math.max(pod.poke?.atMs ?? now, pod.sidecarStartedAtMs ?? 0),
+        poked: justPoked,
+        repokes: 0,
+        nextAskMs: justPoked ? now + firstAskMs : now,
+        paceMs: firstAskMs,
+        asking: false,
+      });
+    }
+    this.#checks = next;
+  }
+
+  get checked(): readonly CheckedPod[] {
+    return [...this.#checks.values()];
+  }
+
+  /** Something is still to be learnt from asking. */
+  get unresolved(): boolean {
+    return [...this.#checks.values()].some((check) => this.#isOpen(check));
+  }
+
+  /** Asks whoever is due, and comes back when all have answered, or after a while. */
+  async step(tickMs: number): Promise<void> {
+    const now = this.#ports.nowMs();
+    let nextMs = tickMs;
+    for (const check of this.#checks.values()) {
+      if (check.asking || !this.#isOpen(check)) continue;
+      if (check.nextAskMs <= now) this.#ask(check);
+      else nextMs = Math.min(nextMs, check.nextAskMs - now);
+    }
+    if (this.#inFlight.size > 0) {
+      await Promise.race([Promise.all(this.#inFlight), this.#ports.sleep(tickMs)]);
+    } else {
+      await this.#ports.sleep(nextMs);
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  #isOpen(check: Check): boolean {
+    const { state } = check;
+    if (state === "trusted") return false;
+    if (state === "not-asked") return true;
+    if (state.kind === "verified") {
+      return (
+        !this.#wanted.target.egress &&
+        (state.openEgress > 0 || state.draining > 0) &&
+        this.#ports.nowMs() - check.sinceMs < deadlineMs
+      );
+    }
+    if (state.kind === "silent" && state.terminating) return false;
+    return this.#ports.nowMs() - check.sinceMs < deadlineMs;
+  }
+
+  #ask(check: Check): void {
+    check.asking = true;
+    const asked = this.#ports
+      .ask(check.pod)
+      .then((answer) => this.#learn(check, answer))
+      .catch((error: unknown) => {
+        this.#failure = error;
+      })
+      .finally(() => {
+        check.asking = false;
+        this.#inFlight.delete(asked);
+      });
+    this.#inFlight.add(asked);
+  }
+
+  async #learn(check: Check, answer: Answer): Promise<void> {
+    const digest = wantedDigestOf(check.pod, this.#wanted);
+    if (digest === undefined) return;
+    const now = this.#ports.nowMs();
+    const state = podState(check.pod, answer, digest);
+    const firstAnswer = check.state === "not-asked";
+    check.state = state;
+    if (state.kind === "verified") {
+      check.nextAskMs = now + (state.openEgress > 0 ? openConnectionAskMs : drainSeconds * 1_000);
+      // The annotation tells later passes that this one need not be asked; the time in it is later than its start.
+      if (!check.poked && firstAnswer && check.pod.poke?.digest !== digest) await this.#poke(check, digest);
+      return;
+    }
+    check.paceMs = Math.min(check.paceMs * askGrowth, slowestAskMs);
+    check.nextAskMs = now + check.paceMs;
+    if (state.kind === "silent" && state.terminating) return;
+    if (!check.poked) {
+      if (state.kind === "silent" && check.pod.poke?.digest === digest) return;
+      check.sinceMs = now;
+      await this.#poke(check, digest);
+    } else if (now - check.sinceMs >= (repokeAfterMs[check.repokes] ?? Number.POSITIVE_INFINITY)) {
+      check.repokes++;
+      await this.#poke(check, digest);
+    }
+  }
+
+  async #poke(check: Check, digest: string): Promise<void> {
+    check.poked = true;
+    await this.#ports.poke(check.pod, digest);
+  }
+
+  /** For logs: who is still open. */
+  get open(): readonly string[] {
+    return [...this.#checks.values()].filter((check) => this.#isOpen(check)).map((check) => podKey(check.pod));
+  }
+}

@@ -1,0 +1,72 @@
+import { isDeepStrictEqual } from "node:util";
+import { sidecarFiles } from "../mesh/names.ts";
+import { sidecarConfigName } from "../mesh/sidecar-config-name.ts";
+import { type Account, accountKey, type MeshObservation, type ObservedPod, type SidecarConfigMap } from "./observation.ts";
+import type { Wanted, WantedConfig } from "./wanted.ts";
+
+/** What a pass must write besides status and pods; only the holder of the Lease may. */
+export interface ConfigWrites {
+  readonly apply: readonly ConfigMapWrite[];
+  readonly injection: boolean;
+  /** The Lease is missing, or its holder died: the next number goes onto every ConfigMap, changed or not. */
+  readonly restamp: boolean;
+}
+
+export interface ConfigMapWrite extends WantedConfig {
+  readonly name: string;
+  /** The bytes differ, so pods must look; otherwise only the fencing number is new. */
+  readonly changesFiles: boolean;
+}
+
+/** Nothing to write makes three empty fields; every other case takes the Lease. */
+export function configWrites(seen: MeshObservation, wanted: Wanted): ConfigWrites {
+  const restamp = leaseIsBroken(seen);
+  const existing = new Map(seen.configMaps.map((map) => [`${map.namespace}/${map.name}`, map]));
+  const apply: ConfigMapWrite[] = [];
+  for (const { account, config } of wanted.configs.values()) {
+    const name = sidecarConfigName(account.name);
+    const changesFiles = differs(existing.get(`${account.namespace}/${name}`), config.files);
+    if (changesFiles || restamp) apply.push({ account, config, name, changesFiles });
+  }
+  return { apply, injection: injectionDiffers(seen, wanted), restamp };
+}
+
+export function isEmpty(writes: ConfigWrites): boolean {
+  return writes.apply.length === 0 && !writes.injection && !writes.restamp;
+}
+
+/** The number that the next holder must exceed. */
+export function highestFencing(seen: MeshObservation): number {
+  return Math.max(seen.lease?.transitions ?? 0, ...seen.configMaps.map((map) => map.fencing));
+}
+
+/** ConfigMaps of accounts that no longer exist and that no pod mounts any more. */
+export function orphans(seen: MeshObservation, pods: readonly ObservedPod[]): readonly SidecarConfigMap[] {
+  const accounts = new Set(seen.accounts.map(accountKey));
+  const mounted = new Set(pods.map((pod) => `${pod.namespace}/${pod.configMap}`));
+  return seen.configMaps.filter(
+    (map) =>
+      !accounts.has(accountKey({ namespace: map.namespace, name: map.account })) &&
+      !mounted.has(`${map.namespace}/${map.name}`),
+  );
+}
+
+/** Accounts of injected pods whose ConfigMap is gone and whose namespace is no longer the mesh's. */
+export function unknownAccounts(wanted: Wanted, pods: readonly ObservedPod[]): readonly Account[] {
+  return pods
+    .map((pod) => ({ namespace: pod.namespace, name: pod.account }))
+    .filter((account) => !wanted.configs.has(accountKey(account)));
+}
+
+function leaseIsBroken(seen: MeshObservation): boolean {
+  return seen.lease === undefined || (seen.lease.holder !== "" && seen.lease.expired);
+}
+
+function differs(map: SidecarConfigMap | undefined, files: WantedConfig["config"]["files"]): boolean {
+  return map === undefined || sidecarFiles.some((file) => map.files[file] !== files[file]);
+}
+
+function injectionDiffers(seen: MeshObservation, wanted: Wanted): boolean {
+  const { images: _, ...spec } = seen.injection ?? {};
+  return !isDeepStrictEqual(spec, wanted.injection);
+}

@@ -1,0 +1,4 @@
+/** The switch in words. */
+export function mode(egress: boolean): "on" | "off" {
+  return egress ? "on" : "off";
+}

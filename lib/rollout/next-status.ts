@@ -1,0 +1,175 @@
+import { quoted } from "../mesh/osm-config.ts";
+import { mode } from "./mode.ts";
+import type { ObservedOsmConfig } from "./observation.ts";
+import {
+  type Condition,
+  conditionOf,
+  type HistoryEntry,
+  maxHistory,
+  maxLagging,
+  maxRawLength,
+  type RolloutStatus,
+  withCondition,
+} from "./status.ts";
+import type { Tally } from "./tally.ts";
+import type { Wanted } from "./wanted.ts";
+
+/** Everything that a status is derived from, besides the one before it. */
+export interface StatusFacts {
+  readonly nowMs: number;
+  readonly osmConfig: ObservedOsmConfig | undefined;
+  readonly wanted: Wanted;
+  readonly tally: Tally;
+  /** What woke the pass. */
+  readonly source: string;
+  readonly actor?: string;
+  readonly revision?: string;
+}
+
+/** The status after a look; equal to the one before where nothing that people read has changed. */
+export function nextStatus(before: RolloutStatus, facts: StatusFacts): RolloutStatus {
+  const now = new Date(facts.nowMs).toISOString();
+  const { wanted, tally } = facts;
+  const sameTarget = before.target?.digest === wanted.target.digest && before.target.egress === wanted.target.egress;
+  const startedAt = sameTarget ? (before.startedAt ?? now) : now;
+  const converged = convergedCondition(tally, wanted.target.egress);
+  const isConverged = converged.status === "True";
+  const wasConverged = sameTarget && conditionOf(before, "Converged")?.status === "True";
+  const cut = cutCondition(tally, wanted.target.egress, isConverged);
+  const isCut = cut.status === "True";
+  const wasCut = sameTarget && conditionOf(before, "EgressCut")?.status === "True";
+  const convergedAt = isConverged ? (wasConverged ? before.convergedAt : now) : undefined;
+  const cutAt = isCut ? (wasCut ? before.cutAt : now) : undefined;
+
+  let conditions = before.conditions ?? [];
+  for (const condition of [acceptedCondition(wanted), converged, cut]) {
+    conditions = withCondition(conditions, condition, now);
+  }
+  return {
+    ...before,
+    observed: observedValue(facts),
+    target: wanted.target,
+    ...(isConverged ? { lastGood: wanted.target } : {}),
+    phase: isConverged ? "Idle" : "Rolling",
+    sidecars: tally.counts,
+    lagging: tally.lagging.slice(0, maxLagging),
+    startedAt,
+    ...optional("convergedAt", convergedAt),
+    ...optional("cutAt", cutAt),
+    conditions,
+    history: nextHistory(before, facts, { now, isConverged, isCut }),
+  };
+}
+
+/** Present with its value, or present as undefined so that it takes the place of the one before; JSON leaves it out. */
+function optional<K extends string>(key: K, value: string | undefined): { readonly [key in K]?: string } {
+  return { [key]: value } as { readonly [key in K]?: string };
+}
+
+function observedValue({ osmConfig, wanted }: StatusFacts): RolloutStatus["observed"] & object {
+  if (osmConfig === undefined) return {};
+  const raw = osmConfig.data?.["egress"];
+  return {
+    resourceVersion: osmConfig.resourceVersion,
+    ...(raw === undefined ? {} : { raw: raw.slice(0, maxRawLength) }),
+    ...(wanted.accepted ? { egress: wanted.target.egress } : {}),
+  };
+}
+
+type NextCondition = Omit<Condition, "lastTransitionTime">;
+
+function acceptedCondition({ accepted, problems, target }: Wanted): NextCondition {
+  const message = problems.map((problem) => problem.message).join("; ");
+  if (accepted) {
+    return problems.length === 0
+      ? { type: "Accepted", status: "True", reason: "Accepted", message: `egress is ${mode(target.egress)}` }
+      : { type: "Accepted", status: "True", reason: "OtherKeysKept", message };
+  }
+  return {
+    type: "Accepted",
+    status: "False",
+    reason: "ValueNotBoolean",
+    message: `${message}. The mesh keeps egress ${mode(target.egress)}`,
+  };
+}
+
+function convergedCondition({ counts, pending, wrong }: Tally, egress: boolean): NextCondition {
+  const type = "Converged";
+  const share = `${counts.verified} of ${counts.total} sidecars verified with egress ${mode(egress)}`;
+  if (wrong.length > 0) {
+    return { type, status: "False", reason: "SidecarsDiffer", message: `${share}; differing: ${firstFew(wrong)}` };
+  }
+  if (pending.length > 0) {
+    return { type, status: "False", reason: "Waiting", message: `${share}; waiting for: ${firstFew(pending)}` };
+  }
+  return { type, status: "True", reason: verifiedReason(counts), message: share };
+}
+
+function cutCondition(tally: Tally, egress: boolean, isConverged: boolean): NextCondition {
+  const type = "EgressCut";
+  if (egress) return { type, status: "False", reason: "EgressOn", message: "egress is on" };
+  if (!isConverged) {
+    return { type, status: "False", reason: "NotConverged", message: "sidecars are still being verified" };
+  }
+  if (tally.uncut.length > 0) {
+    const message = `connections are still draining at: ${firstFew(tally.uncut)}`;
+    return { type, status: "False", reason: "Draining", message };
+  }
+  return { type, status: "True", reason: verifiedReason(tally.counts), message: "no egress connection is open" };
+}
+
+function verifiedReason(counts: Tally["counts"]): "AllVerified" | "AllReachableVerified" {
+  return counts.verified === counts.total ? "AllVerified" : "AllReachableVerified";
+}
+
+const namedPods = 3;
+
+function firstFew(pods: readonly string[]): string {
+  const more = pods.length - namedPods;
+  return pods.slice(0, namedPods).join(", ") + (more > 0 ? ` and ${more} more` : "");
+}
+
+interface Progress {
+  readonly now: string;
+  readonly isConverged: boolean;
+  readonly isCut: boolean;
+}
+
+/** One entry per value of the switch; changes within the mesh make none. */
+function nextHistory(before: RolloutStatus, facts: StatusFacts, progress: Progress): readonly HistoryEntry[] {
+  const history = before.history ?? [];
+  const [newest, ...older] = history;
+  const { egress } = facts.wanted.target;
+  if (newest?.to !== egress) {
+    const from = before.lastGood?.egress ?? before.target?.egress;
+    const by = facts.actor ?? facts.osmConfig?.egressManager;
+    const started: HistoryEntry = {
+      ...(from === undefined ? {} : { from }),
+      to: egress,
+      ...(by === undefined ? {} : { by }),
+      source: facts.source,
+      ...(facts.revision === undefined ? {} : { revision: facts.revision }),
+      startedAt: progress.now,
+      outcome: "Rolling",
+    };
+    const superseded: readonly HistoryEntry[] =
+      newest?.outcome === "Rolling" ? [{ ...newest, outcome: "Superseded" }, ...older] : history;
+    return [finished(started, facts, progress), ...superseded].slice(0, maxHistory);
+  }
+  return [finished(newest, facts, progress), ...older];
+}
+
+function finished(entry: HistoryEntry, facts: StatusFacts, { isConverged, isCut }: Progress): HistoryEntry {
+  const sinceStartMs = facts.nowMs - Date.parse(entry.startedAt);
+  let next = entry;
+  if (isConverged && next.outcome === "Rolling") {
+    next = { ...next, outcome: "Converged", tookMs: sinceStartMs, sidecars: facts.tally.counts.verified };
+  }
+  if (isCut && next.cutTookMs === undefined) next = { ...next, cutTookMs: sinceStartMs };
+  return next;
+}
+
+/** For messages that repeat what somebody wrote. */
+export function rawValue(status: RolloutStatus): string {
+  return status.observed?.raw === undefined ? "nothing" : quoted(status.observed.raw);
+}

@@ -1,0 +1,88 @@
+import type { SidecarAnswer } from "../envoy/verification-query.ts";
+import type { MeshService } from "../mesh/in-mesh.ts";
+import type { MeshInjectionSpec } from "../mesh/injection.ts";
+import type { RunningSettings } from "../mesh/running-settings.ts";
+import type { SidecarFile } from "../mesh/names.ts";
+import type { RolloutStatus } from "./status.ts";
+
+/** What one look at the API server shows of the mesh, without its pods. */
+export interface MeshObservation {
+  readonly osmConfig: ObservedOsmConfig | undefined;
+  /** Service accounts of mesh namespaces that are not being deleted. */
+  readonly accounts: readonly Account[];
+  readonly services: readonly MeshService[];
+  readonly configMaps: readonly SidecarConfigMap[];
+  readonly injection: MeshInjectionSpec | undefined;
+  readonly rollout: ObservedRollout | undefined;
+  readonly lease: ObservedLease | undefined;
+}
+
+export interface Account {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+export interface ObservedOsmConfig {
+  readonly uid: string;
+  readonly resourceVersion: string;
+  readonly data: Readonly<Record<string, string>> | undefined;
+  /** Field manager that wrote `data.egress` last. */
+  readonly egressManager: string | undefined;
+}
+
+export interface SidecarConfigMap {
+  readonly namespace: string;
+  readonly name: string;
+  /** From the annotation, so that a shortened name can be told; the name's remainder where it is missing. */
+  readonly account: string;
+  readonly files: Readonly<Partial<Record<SidecarFile, string>>>;
+  readonly digest: string | undefined;
+  /** What the mesh was set to when it was written. */
+  readonly settings: RunningSettings | undefined;
+  /** 0 where the annotation is missing or no number. */
+  readonly fencing: number;
+}
+
+export interface ObservedRollout {
+  readonly resourceVersion: string;
+  readonly status: RolloutStatus;
+}
+
+export interface ObservedLease {
+  readonly resourceVersion: string;
+  /** Empty once released. */
+  readonly holder: string;
+  /** The fencing number. */
+  readonly transitions: number;
+  /** By the API server's clock: the holder has been silent for longer than the Lease lasts. */
+  readonly expired: boolean;
+}
+
+/** An injected pod that has not finished. */
+export interface ObservedPod {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly account: string;
+  readonly configMap: string;
+  readonly terminating: boolean;
+  /** Start of the sidecar container that runs now, ms since the epoch; undefined while none runs. */
+  readonly sidecarStartedAtMs: number | undefined;
+  readonly poke: Poke | undefined;
+}
+
+export interface Poke {
+  readonly digest: string;
+  readonly atMs: number;
+}
+
+/** What came of asking a sidecar. */
+export type Answer = { readonly kind: "answered"; readonly says: SidecarAnswer } | { readonly kind: "silent"; readonly why: string };
+
+export function podKey(pod: { readonly namespace: string; readonly name: string }): string {
+  return `${pod.namespace}/${pod.name}`;
+}
+
+export function accountKey(account: Account): string {
+  return `${account.namespace}/${account.name}`;
+}

@@ -1,0 +1,73 @@
+import { podKey, type Answer, type ObservedPod } from "./observation.ts";
+import type { Wanted } from "./wanted.ts";
+
+/** How long a pod is waited for after its own poke, and when it is poked again. */
+export const deadlineMs = 30_000;
+export const repokeAfterMs: readonly number[] = [1_000, 2_000, 4_000];
+
+export type PodState =
+  | { readonly kind: "verified"; readonly openEgress: number; readonly draining: number }
+  /** Answers, with another version. */
+  | { readonly kind: "differs"; readonly runs: string }
+  /** Answers, with another version, and has refused an update since it started. */
+  | { readonly kind: "rejected" }
+  | { readonly kind: "silent"; readonly why: string; readonly terminating: boolean };
+
+/**
+ * What a pod's answer means. Verified takes the version of listeners and clusters, and of routes where something
+ * subscribes to them: the version is the digest of the bytes, so it is these bytes that run.
+ */
+export function podState(pod: ObservedPod, answer: Answer, wantedDigest: string): PodState {
+  if (answer.kind === "silent") return { kind: "silent", why: answer.why, terminating: pod.terminating };
+  const { listeners, clusters, routes, refusedUpdates, draining, openEgress } = answer.says;
+  if (listeners === wantedDigest && clusters === wantedDigest && (routes ?? wantedDigest) === wantedDigest) {
+    return { kind: "verified", openEgress, draining };
+  }
+  return refusedUpdates > 0 ? { kind: "rejected" } : { kind: "differs", runs: listeners === "" ? "nothing" : listeners };
+}
+
+/** The digest that a pod must run; undefined for one whose account is not configured yet. */
+export function wantedDigestOf(pod: ObservedPod, wanted: Wanted): string | undefined {
+  return wanted.configs.get(`${pod.namespace}/${pod.account}`)?.config.digest;
+}
+
+/** Pods whose sidecar runs: these are counted, poked and asked; the others read the current files when they start. */
+export function runningSidecars(pods: readonly ObservedPod[]): readonly ObservedPod[] {
+  return pods.filter((pod) => pod.sidecarStartedAtMs !== undefined);
+}
+
+/** In words for the pod's owner. */
+export function describeState(state: PodState): string {
+  switch (state.kind) {
+    case "verified":
+      return "Verified";
+    case "differs":
+      return `OtherVersion: runs ${state.runs}`;
+    case "rejected":
+      return "Rejected: Envoy refused the configuration";
+    case "silent":
+      return state.terminating ? "Terminating" : `NoAnswer: ${state.why}`;
+  }
+}
+
+/** Pods that must be asked: those not poked for what they must run, or all while that is not known to be verified. */
+export function podsToAsk(
+  pods: readonly ObservedPod[],
+  wanted: Wanted,
+  everybody: boolean,
+  rewritten: ReadonlySet<string>,
+): readonly ObservedPod[] {
+  return runningSidecars(pods).filter(
+    (pod) =>
+      everybody ||
+      pod.poke === undefined ||
+      pod.poke.digest !== wantedDigestOf(pod, wanted) ||
+      rewritten.has(`${pod.namespace}/${pod.configMap}`) ||
+      // Poked while another container ran: this one has not been asked.
+      (pod.sidecarStartedAtMs ?? 0) > pod.poke.atMs,
+  );
+}
+
+export function byPodKey(pods: readonly ObservedPod[]): ReadonlyMap<string, ObservedPod> {
+  return new Map(pods.map((pod) => [podKey(pod), pod]));
+}

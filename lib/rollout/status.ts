@@ -1,0 +1,92 @@
+/** `EgressRollout.status`: what people and machines read. Times are RFC 3339 with milliseconds. */
+export interface RolloutStatus {
+  readonly observed?: ObservedValue;
+  readonly target?: Target;
+  /** The last target that every reachable sidecar was verified on. */
+  readonly lastGood?: Target;
+  readonly phase?: "Idle" | "Rolling" | "Halted";
+  readonly wave?: number;
+  readonly sidecars?: SidecarCounts;
+  /** Pods that do not run the target, at most 20. */
+  readonly lagging?: readonly Lagging[];
+  readonly startedAt?: string;
+  readonly convergedAt?: string;
+  readonly cutAt?: string;
+  readonly conditions?: readonly Condition[];
+  /** Newest first, at most 20. */
+  readonly history?: readonly HistoryEntry[];
+}
+
+export interface ObservedValue {
+  readonly resourceVersion?: string;
+  /** As it stands in osm-config, cut at 64 characters. */
+  readonly raw?: string;
+  readonly egress?: boolean;
+}
+
+export interface Target {
+  /** Over the digests of every account's configuration. */
+  readonly digest: string;
+  readonly egress: boolean;
+}
+
+export interface SidecarCounts {
+  readonly total: number;
+  readonly verified: number;
+  readonly rejected: number;
+  readonly unreachable: number;
+  readonly outsideGuarantee: number;
+}
+
+export interface Lagging {
+  /** `namespace/name`. */
+  readonly pod: string;
+  readonly reason: string;
+}
+
+export type ConditionType = "Accepted" | "Converged" | "EgressCut" | "Drifted";
+
+export interface Condition {
+  readonly type: ConditionType;
+  readonly status: "True" | "False" | "Unknown";
+  readonly reason: string;
+  readonly message: string;
+  readonly lastTransitionTime: string;
+}
+
+export interface HistoryEntry {
+  readonly from?: boolean;
+  readonly to: boolean;
+  /** Field manager that wrote the value. */
+  readonly by?: string;
+  /** What woke the pass that took the change up, e.g. `osm.forwarder`. */
+  readonly source: string;
+  readonly revision?: string;
+  readonly startedAt: string;
+  /** Until every sidecar was verified. */
+  readonly tookMs?: number;
+  /** Until the last passthrough connection was closed; only toward off. */
+  readonly cutTookMs?: number;
+  readonly sidecars?: number;
+  readonly outcome: "Rolling" | "Converged" | "Superseded";
+}
+
+export const maxHistory = 20;
+export const maxLagging = 20;
+export const maxRawLength = 64;
+
+export function conditionOf(status: RolloutStatus, type: ConditionType): Condition | undefined {
+  return status.conditions?.find((condition) => condition.type === type);
+}
+
+/** The conditions with one of them set; its time changes only when its status does. */
+export function withCondition(
+  conditions: readonly Condition[],
+  next: Omit<Condition, "lastTransitionTime">,
+  now: string,
+): readonly Condition[] {
+  const before = conditions.find((condition) => condition.type === next.type);
+  const lastTransitionTime = before?.status === next.status ? before.lastTransitionTime : now;
+  const rest = conditions.filter((condition) => condition.type !== next.type);
+  return [...rest, { ...next, lastTransitionTime }].sort((left, right) => (left.type < right.type ? -1 : 1));
+}

@@ -1,0 +1,82 @@
+import { drainSeconds } from "../envoy/bootstrap.ts";
+import { type ObservedPod, podKey } from "./observation.ts";
+import { deadlineMs, describeState, type PodState } from "./pod-checks.ts";
+import { conditionOf, type Lagging, type RolloutStatus, type SidecarCounts } from "./status.ts";
+import type { Target } from "./status.ts";
+
+/** All running sidecars, sorted by what they said. Names are `namespace/name`. */
+export interface Tally {
+  readonly counts: SidecarCounts;
+  /** May still come right, or answer. */
+  readonly pending: readonly string[];
+  /** Answered, and run something else although their time is over. */
+  readonly wrong: readonly string[];
+  /** Verified, with connections that are still to be cut. */
+  readonly uncut: readonly string[];
+  readonly lagging: readonly Lagging[];
+}
+
+/** A pod as a pass knows it. */
+export interface CheckedPod {
+  readonly pod: ObservedPod;
+  /** `trusted`: verified by an earlier pass, and nothing has changed since. */
+  readonly state: PodState | "trusted" | "not-asked";
+  /** When the wait for it began: its own poke, or the start of its sidecar. */
+  readonly sinceMs: number;
+}
+
+/** Where a sidecar has shown no open connection for this long, other chains draining do not count against the cut. */
+const drainedForMs = drainSeconds * 1000 + 500;
+
+/**
+ * @param before  a pod that started after its target had converged is verified on its own: until its time is over it
+ *                neither counts as pending nor undoes anything
+ */
+export function tallyOf(checked: readonly CheckedPod[], before: RolloutStatus, target: Target, nowMs: number): Tally {
+  const pending: string[] = [];
+  const wrong: string[] = [];
+  const uncut: string[] = [];
+  const lagging: Lagging[] = [];
+  let verified = 0;
+  let rejected = 0;
+  let unreachable = 0;
+  const stands = before.target?.digest === target.digest && conditionOf(before, "Converged")?.status === "True";
+  const convergedMs = stands && before.convergedAt !== undefined ? Date.parse(before.convergedAt) : undefined;
+
+  for (const { pod, state, sinceMs } of checked) {
+    const name = podKey(pod);
+    if (state === "trusted") {
+      verified++;
+      continue;
+    }
+    if (state === "not-asked") {
+      pending.push(name);
+      continue;
+    }
+    if (state.kind === "verified") {
+      verified++;
+      const quietMs = nowMs - (convergedMs ?? nowMs);
+      if (state.openEgress > 0 || (state.draining > 0 && quietMs < drainedForMs)) uncut.push(name);
+      continue;
+    }
+    lagging.push({ pod: name, reason: describeState(state) });
+    if (state.kind === "rejected") rejected++;
+    if (state.kind === "silent") unreachable++;
+    const inTime = nowMs - sinceMs < deadlineMs;
+    const startedLater = convergedMs !== undefined && (pod.sidecarStartedAtMs ?? 0) > convergedMs;
+    if (startedLater && inTime) continue;
+    if (state.kind === "silent") {
+      if (inTime && !state.terminating) pending.push(name);
+    } else {
+      (inTime ? pending : wrong).push(name);
+    }
+  }
+  lagging.sort((left, right) => (left.pod < right.pod ? -1 : 1));
+  return {
+    counts: { total: checked.length, verified, rejected, unreachable, outsideGuarantee: 0 },
+    pending,
+    wrong,
+    uncut,
+    lagging,
+  };
+}

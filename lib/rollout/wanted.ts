@@ -1,0 +1,114 @@
+import { createHash } from "node:crypto";
+import { sidecarConfig, type SidecarConfig } from "../envoy/sidecar-config.ts";
+import { inMeshDestinations } from "../mesh/in-mesh.ts";
+import { type MeshInjectionSpec, injectionDefaults } from "../mesh/injection.ts";
+import {
+  type ConfigProblem,
+  defaultSettings,
+  type MeshSettings,
+  type OsmConfig,
+  parseOsmConfig,
+} from "../mesh/osm-config.ts";
+import type { RunningSettings } from "../mesh/running-settings.ts";
+import { maxPlainAccountLength, sidecarConfigName } from "../mesh/sidecar-config-name.ts";
+import { type Account, accountKey, type MeshObservation } from "./observation.ts";
+import type { Target } from "./status.ts";
+
+/** What the mesh must become, derived whole from one observation. */
+export interface Wanted {
+  readonly target: Target;
+  readonly running: RunningSettings;
+  readonly injection: MeshInjectionSpec;
+  /** By `namespace/account`. */
+  readonly configs: ReadonlyMap<string, WantedConfig>;
+  /** What of osm-config cannot be used; the mesh keeps what it ran there. */
+  readonly problems: readonly ConfigProblem[];
+  /** osm-config's value is a boolean. */
+  readonly accepted: boolean;
+}
+
+export interface WantedConfig {
+  readonly account: Account;
+  readonly config: SidecarConfig;
+}
+
+/**
+ * Whoever has a sidecar ConfigMap keeps it wanted, also after its namespace lost its label: its pods still run.
+ *
+ * @param extra  accounts of injected pods that neither a mesh namespace nor a ConfigMap tells of
+ */
+export function wantedMesh(seen: MeshObservation, extra: readonly Account[] = []): Wanted {
+  const last = lastSettings(seen);
+  const parsed = readOsmConfig(seen, last);
+  const running: RunningSettings = {
+    egress: parsed.egress ?? last.egress,
+    permissive: parsed.settings.permissive,
+    inMeshCidrs: parsed.settings.inMeshCidrs,
+  };
+  const destinations = inMeshDestinations(seen.services, parsed.settings);
+  const config = sidecarConfig({ egress: running.egress, destinations });
+  const accounts = [
+    ...seen.accounts,
+    ...seen.configMaps.map((map) => ({ namespace: map.namespace, name: map.account })),
+    ...extra,
+  ];
+  return {
+    target: { egress: running.egress, digest: targetDigest([config.digest]) },
+    running,
+    injection: injectionSpec(parsed.settings, accounts),
+    configs: new Map(accounts.map((account) => [accountKey(account), { account, config }])),
+    problems: parsed.problems,
+    accepted: parsed.egress !== undefined,
+  };
+}
+
+function readOsmConfig(seen: MeshObservation, last: MeshSettings): OsmConfig {
+  if (seen.osmConfig) return parseOsmConfig(seen.osmConfig.data, last);
+  const message = "ConfigMap osm-config does not exist; the mesh keeps what it runs until it is back";
+  return { egress: undefined, settings: last, problems: [{ key: "egress", message }] };
+}
+
+/** What the mesh runs now: the status and the ConfigMap written last say so; egress is off if there never was a good value. */
+function lastSettings(seen: MeshObservation): MeshSettings & RunningSettings {
+  const newest = seen.configMaps
+    .filter((map) => map.settings !== undefined)
+    .reduce<(typeof seen.configMaps)[number] | undefined>(
+      (best, map) => (best === undefined || map.fencing > best.fencing ? map : best),
+      undefined,
+    )?.settings;
+  const injection = seen.injection;
+  const { cpuRequest, memoryRequest, memoryLimit } = injection?.sidecarResources ?? {};
+  return {
+    egress: seen.rollout?.status.target?.egress ?? newest?.egress ?? false,
+    permissive: newest?.permissive ?? defaultSettings.permissive,
+    inMeshCidrs: newest?.inMeshCidrs ?? defaultSettings.inMeshCidrs,
+    envoyLogLevel: injection?.envoyLogLevel ?? defaultSettings.envoyLogLevel,
+    outboundCidrExclusions: injection?.excludedRanges ?? [],
+    outboundPortExclusions: injection?.excludedPorts ?? [],
+    sidecarResources: {
+      ...(cpuRequest === undefined ? {} : { cpuRequest }),
+      ...(memoryRequest === undefined ? {} : { memoryRequest }),
+      ...(memoryLimit === undefined ? {} : { memoryLimit }),
+    },
+  };
+}
+
+/** Every field is written out, so that a key taken out of osm-config falls back to its default. */
+function injectionSpec(settings: MeshSettings, accounts: readonly Account[]): MeshInjectionSpec {
+  const long = accounts.filter((account) => account.name.length > maxPlainAccountLength).map(({ name }) => name);
+  return {
+    envoyLogLevel: settings.envoyLogLevel,
+    excludedRanges: settings.outboundCidrExclusions,
+    excludedPorts: settings.outboundPortExclusions,
+    sidecarResources: { ...injectionDefaults.sidecarResources, ...settings.sidecarResources },
+    configNames: Object.fromEntries([...new Set(long)].sort().map((name) => [name, sidecarConfigName(name)])),
+  };
+}
+
+/** One text for what all accounts run; equal configurations count once, so accounts coming and going do not change it. */
+function targetDigest(digests: readonly string[]): string {
+  return createHash("sha256")
+    .update([...new Set(digests)].sort().join("\n"))
+    .digest("hex")
+    .slice(0, 32);
+}
