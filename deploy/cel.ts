@@ -22,7 +22,7 @@ export function cel(parts: TemplateStringsArray, ...values: readonly Tree[]): Ce
  */
 export function literal(value: Tree): string {
   if (value instanceof Cel) return value.text;
-  if (Array.isArray(value)) return `[${value.map((element: Tree) => elementLiteral(element)).join(", ")}]`;
+  if (Array.isArray(value)) return `[${listElements(value).join(", ")}]`;
   if (typeof value === "object") {
     const fields = Object.entries(value as { readonly [key: string]: Tree });
     return `{${fields.map(([key, field]) => `${JSON.stringify(key)}: dyn(${literal(field)})`).join(", ")}}`;
@@ -31,6 +31,8 @@ export function literal(value: Tree): string {
   return JSON.stringify(value);
 }
 
-function elementLiteral(element: Tree): string {
-  return typeof element === "object" ? `dyn(${literal(element)})` : literal(element);
+/** One element of unknown type makes the list one of `dyn`; a list of texts stays that. */
+function listElements(elements: readonly Tree[]): string[] {
+  const plain = elements.every((element) => typeof element !== "object");
+  return elements.map((element) => (plain ? literal(element) : `dyn(${literal(element)})`));
 }

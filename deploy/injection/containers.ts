@@ -17,7 +17,7 @@ export interface InjectionValues {
 }
 
 /** Where the capture script is in the sidecar image. */
-export const captureCommand = "/usr/local/bin/osm-capture";
+export const captureCommand = "/usr/local/bin/capture.sh";
 
 const runVolume = "osm-sidecar-run";
 
@@ -65,7 +65,7 @@ function sidecarContainer(values: InjectionValues): Tree {
     name: sidecar.container,
     image: values.image,
     imagePullPolicy: "IfNotPresent",
-    command: ["envoy"],
+    command: ["/usr/local/bin/envoy"],
     args: envoyArgumentTrees(values.logLevel),
     restartPolicy: "Always",
     resources: values.resources,

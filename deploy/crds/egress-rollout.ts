@@ -1,0 +1,69 @@
+import { count, customResourceDefinition, flag, list, object, oneOf, text, time } from "./schema.ts";
+
+/** Kubernetes' own shape of a condition. */
+const condition = object(
+  {
+    type: text(316),
+    status: oneOf(["True", "False", "Unknown"]),
+    observedGeneration: count,
+    lastTransitionTime: time,
+    reason: text(1_024),
+    message: text(32_768),
+  },
+  { required: ["type", "status", "lastTransitionTime", "reason", "message"] },
+);
+
+const version = object({ digest: text(128), egress: flag });
+
+const sidecars = object({
+  total: count,
+  verified: count,
+  rejected: count,
+  unreachable: count,
+  outsideGuarantee: count,
+});
+
+const historyEntry = object({
+  from: flag,
+  to: flag,
+  by: text(512),
+  source: text(256),
+  revision: text(512),
+  startedAt: time,
+  tookMs: count,
+  cutTookMs: count,
+  sidecars: count,
+  outcome: text(64),
+});
+
+/** Whether every sidecar runs what osm-config says: spec the user's, status the reconciler's. */
+export const egressRolloutDefinition = customResourceDefinition({
+  kind: "EgressRollout",
+  plural: "egressrollouts",
+  shortNames: ["egr"],
+  hasStatus: true,
+  columns: [
+    { name: "EGRESS", type: "boolean", jsonPath: ".status.target.egress" },
+    { name: "PHASE", type: "string", jsonPath: ".status.phase" },
+    { name: "VERIFIED", type: "integer", jsonPath: ".status.sidecars.verified" },
+    { name: "TOTAL", type: "integer", jsonPath: ".status.sidecars.total" },
+    { name: "AGE", type: "date", jsonPath: ".metadata.creationTimestamp" },
+  ],
+  schema: object({
+    spec: object({}, { description: "How a change goes out. One wave; nothing to choose yet." }),
+    status: object({
+      observed: object({ resourceVersion: text(64), raw: text(80), egress: flag }),
+      target: version,
+      lastGood: version,
+      phase: oneOf(["Idle", "Rolling", "Halted"]),
+      wave: count,
+      sidecars,
+      lagging: list(object({ pod: text(512), reason: text(256) }, { required: ["pod", "reason"] }), 20),
+      startedAt: time,
+      convergedAt: time,
+      cutAt: time,
+      conditions: list(condition, 16, { "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"] }),
+      history: list(historyEntry, 20),
+    }),
+  }),
+});

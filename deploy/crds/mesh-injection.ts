@@ -1,0 +1,68 @@
+import { injectionDefaults } from "#lib/mesh/injection.ts";
+import type { EnvoyLogLevel } from "#lib/mesh/osm-config.ts";
+import { customResourceDefinition, list, object, oneOf, text, type Schema } from "./schema.ts";
+
+const logLevels = [
+  "trace",
+  "debug",
+  "info",
+  "warning",
+  "warn",
+  "error",
+  "critical",
+  "off",
+] as const satisfies readonly EnvoyLogLevel[];
+
+const ipv4Range: Schema = text(18, {
+  pattern: "^((25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])(\\.|/)){4}(3[0-2]|[12]?[0-9])$",
+});
+
+function quantity(whenAbsent: string): Schema {
+  return text(20, { pattern: "^[0-9]+(\\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$", default: whenAbsent });
+}
+
+const defaults = injectionDefaults;
+
+/** The parameter of the injection policy. Every default is here, so that the policy finds every field. */
+export const meshInjectionDefinition = customResourceDefinition({
+  kind: "MeshInjection",
+  plural: "meshinjections",
+  hasStatus: false,
+  columns: [
+    { name: "IMAGE", type: "string", jsonPath: ".spec.images.sidecar" },
+    { name: "LOG-LEVEL", type: "string", jsonPath: ".spec.envoyLogLevel" },
+    { name: "AGE", type: "date", jsonPath: ".metadata.creationTimestamp" },
+  ],
+  schema: object(
+    {
+      spec: object(
+        {
+          images: object({ sidecar: text(512, { minLength: 1 }) }, { required: ["sidecar"] }),
+          envoyLogLevel: oneOf(logLevels, { default: defaults.envoyLogLevel }),
+          excludedRanges: list(ipv4Range, 256, { default: defaults.excludedRanges }),
+          excludedPorts: list({ type: "integer", minimum: 1, maximum: 65_535 }, 256, {
+            default: defaults.excludedPorts,
+          }),
+          sidecarResources: object(
+            {
+              cpuRequest: quantity(defaults.sidecarResources.cpuRequest),
+              cpuLimit: quantity(defaults.sidecarResources.cpuLimit),
+              memoryRequest: quantity(defaults.sidecarResources.memoryRequest),
+              memoryLimit: quantity(defaults.sidecarResources.memoryLimit),
+            },
+            { default: {} },
+          ),
+          configNames: {
+            type: "object",
+            description: "ConfigMap names of service accounts of more than 241 characters, by account",
+            additionalProperties: text(253),
+            maxProperties: 1_000,
+            default: defaults.configNames,
+          },
+        },
+        { required: ["images"] },
+      ),
+    },
+    { required: ["spec"] },
+  ),
+});

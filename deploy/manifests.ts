@@ -1,0 +1,63 @@
+import type { KubeObject } from "#lib/kube/objects.ts";
+import { egressRolloutDefinition } from "./crds/egress-rollout.ts";
+import { meshInjectionDefinition } from "./crds/mesh-injection.ts";
+import { forwarderAccount, forwarderDeployment } from "./forwarder.ts";
+import { annotationBinding, annotationPolicy } from "./injection/annotation-policy.ts";
+import { injectionBinding, injectionPolicy } from "./injection/policy.ts";
+import { egressRollout, meshInjection, osmConfig, osmNamespaceObject } from "./osm-config.ts";
+import type { Parameters } from "./parameters.ts";
+import { osmConfigBinding, osmConfigPolicy } from "./policies/osm-config.ts";
+import { reconcilerBinding, reconcilerPolicy } from "./policies/reconciler.ts";
+import { forwarderAccess } from "./rbac/forwarder.ts";
+import { reconcilerAccess } from "./rbac/reconciler.ts";
+
+/**
+ * Everything that is installed, in steps. Each step needs what stands before it; within one, order does not matter.
+ * osm-config is not among them: it is created once, and then its owner's.
+ */
+export interface Manifests {
+  readonly definitions: readonly KubeObject[];
+  readonly access: readonly KubeObject[];
+  /** Custom objects; the injection policy's parameter must be there before its binding. */
+  readonly objects: readonly KubeObject[];
+  readonly policies: readonly KubeObject[];
+  readonly bindings: readonly KubeObject[];
+  readonly forwarder: readonly KubeObject[];
+}
+
+export function manifests(parameters: Parameters): Manifests {
+  return {
+    definitions: [osmNamespaceObject(parameters), egressRolloutDefinition, meshInjectionDefinition],
+    access: reconcilerAccess(parameters),
+    objects: [meshInjection(parameters), egressRollout(parameters)],
+    policies: [
+      osmConfigPolicy(parameters),
+      reconcilerPolicy(parameters),
+      annotationPolicy(),
+      injectionPolicy(),
+    ],
+    bindings: [
+      osmConfigBinding(),
+      reconcilerBinding(),
+      annotationBinding(parameters),
+      injectionBinding(parameters),
+    ],
+    forwarder: parameters.bus
+      ? [forwarderAccount(parameters), ...forwarderAccess(parameters), forwarderDeployment(parameters, parameters.bus)]
+      : [],
+  };
+}
+
+/** All of it as one ordered list, with a first osm-config, for GitOps and for reading. */
+export function allObjects(parameters: Parameters): readonly KubeObject[] {
+  const steps = manifests(parameters);
+  return [
+    ...steps.definitions,
+    ...steps.access,
+    ...steps.objects,
+    ...steps.policies,
+    ...steps.bindings,
+    osmConfig(parameters),
+    ...steps.forwarder,
+  ];
+}

@@ -1,0 +1,41 @@
+import { apiGroup, injectionName, leaseName, osmConfigName, reconcilersGroup, rolloutName } from "#lib/mesh/names.ts";
+import type { KubeObject } from "#lib/kube/objects.ts";
+import type { Parameters } from "../parameters.ts";
+import { granted, type Rule, type Subject } from "./roles.ts";
+
+const name = "osm-reconciler";
+
+/** For the function's access entry, and for whoever may impersonate the group. */
+const reconcilers: Subject = { kind: "Group", name: reconcilersGroup, apiGroup: "rbac.authorization.k8s.io" };
+
+/** Mesh namespaces come and go by label, which RBAC cannot see: what is done in them is granted in all. */
+const everywhere: readonly Rule[] = [
+  { apiGroups: [""], resources: ["namespaces", "serviceaccounts", "services"], verbs: ["list"] },
+  // patch: the poke. The policy beside this keeps it to one annotation.
+  { apiGroups: [""], resources: ["pods"], verbs: ["list", "patch"] },
+  // Asking sidecars; `get` is HTTP GET. The policy keeps it to one port.
+  { apiGroups: [""], resources: ["pods/proxy"], verbs: ["get"] },
+  // Server-side apply is patch, and create where there is nothing yet; delete: one that was made immutable cannot be
+  // applied. The policy keeps all of them to the sidecars' own names.
+  { apiGroups: [""], resources: ["configmaps"], verbs: ["list", "create", "patch", "delete"] },
+];
+
+const inOsmNamespace: readonly Rule[] = [
+  { apiGroups: [""], resources: ["configmaps"], resourceNames: [osmConfigName], verbs: ["get"] },
+  { apiGroups: [""], resources: ["events"], verbs: ["create"] },
+  { apiGroups: ["coordination.k8s.io"], resources: ["leases"], resourceNames: [leaseName], verbs: ["get", "update"] },
+  // RBAC sees no name on creation; the policy does.
+  { apiGroups: ["coordination.k8s.io"], resources: ["leases"], verbs: ["create"] },
+  { apiGroups: [apiGroup], resources: ["egressrollouts"], resourceNames: [rolloutName], verbs: ["get"] },
+  // Lost, it is made again; the policy sees to the name.
+  { apiGroups: [apiGroup], resources: ["egressrollouts"], verbs: ["create"] },
+  { apiGroups: [apiGroup], resources: ["egressrollouts/status"], resourceNames: [rolloutName], verbs: ["patch"] },
+  { apiGroups: [apiGroup], resources: ["meshinjections"], resourceNames: [injectionName], verbs: ["get", "patch"] },
+];
+
+export function reconcilerAccess(parameters: Parameters): KubeObject[] {
+  return [
+    ...granted(name, reconcilers, everywhere),
+    ...granted(name, reconcilers, inOsmNamespace, parameters.osmNamespace),
+  ];
+}

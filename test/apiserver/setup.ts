@@ -1,0 +1,41 @@
+import { Buffer } from "node:buffer";
+import type { TestProject } from "vitest/node";
+import { ensureKubernetesBinary } from "../../tools/setup/kubernetes-binary.ts";
+import { startApiServer, type Identity } from "./server.ts";
+
+/** Who the tests speak as. */
+export const identities = {
+  admin: { user: "admin", groups: ["system:masters"] },
+  reconciler: { user: "osm-egress-function", groups: ["osm:reconcilers"] },
+  /** With the reconcilers' group and every right that RBAC can give: what is refused is the policy's doing. */
+  reconcilerUnbound: { user: "leaked", groups: ["osm:reconcilers", "system:masters"] },
+  /** No right at all. */
+  nobody: { user: "nobody", groups: [] },
+} as const satisfies Record<string, Identity>;
+
+export type IdentityName = keyof typeof identities;
+
+/** What tests need to open connections. */
+export interface ApiServerAccess {
+  readonly url: string;
+  readonly caData: string;
+  readonly tokens: Readonly<Record<string, string>>;
+}
+
+declare module "vitest" {
+  export interface ProvidedContext {
+    apiServer: ApiServerAccess;
+  }
+}
+
+/** One API server for all files of the run; each file works in namespaces of its own. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const binary = await ensureKubernetesBinary((line) => console.error(line));
+  const server = await startApiServer(binary, identities);
+  project.provide("apiServer", {
+    url: server.url,
+    caData: Buffer.from(server.certificateAuthority).toString("base64"),
+    tokens: server.tokens,
+  });
+  return server.stop;
+}
