@@ -1,6 +1,13 @@
 import type { KubeConfig, RequestContext } from "@kubernetes/client-node";
-import { request as httpRequest, type Dispatcher } from "undici";
+import { Agent, request as httpRequest, type Dispatcher } from "undici";
 import { EgressError, type Reason } from "../errors.ts";
+
+/**
+ * For every dispatcher. On HTTP/2 all requests and watches share one connection, and when that dies without a word (a
+ * lost NAT entry, a function frozen and woken) a new attempt goes into the same dead one. On HTTP/1.1 giving up a request
+ * closes its connection, and the next attempt opens another.
+ */
+export const http1 = { allowH2: false } as const;
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
@@ -16,9 +23,17 @@ export interface KubeRequest {
   readonly body?: unknown;
   /** Default `application/json`; patches say which kind they are. */
   readonly contentType?: string;
+  /** Default `application/json`; `metadataOnly` spares the rest of an object that nobody reads. */
+  readonly accept?: string;
   /** For the whole exchange. Default 10 s. */
   readonly timeoutMs?: number;
 }
+
+/** Answers with metadata instead of whole objects, for single objects and for lists. */
+export const metadataOnly = {
+  object: "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
+  list: "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
+} as const;
 
 export interface KubeResponse {
   readonly status: number;
@@ -69,7 +84,7 @@ export function connectionTo(
     return httpRequest(url, {
       method: request.method,
       headers: {
-        accept: "application/json",
+        accept: request.accept ?? "application/json",
         "user-agent": "osm-egress",
         ...(request.body === undefined ? {} : { "content-type": request.contentType ?? "application/json" }),
         ...(impersonate
@@ -149,8 +164,9 @@ function identitySource(config: KubeConfig): () => Promise<Identity> {
   config.createDispatcherOptions = (...parameters) => {
     const options = dispatcherOptions(...parameters);
     optionsNow = JSON.stringify(options);
-    return options;
+    return options.type === "agent" ? { ...options, connect: { ...options.connect, ...http1 } } : options;
   };
+  let withoutOptions: Dispatcher | undefined;
   let kept: { readonly options: string; readonly dispatcher: Dispatcher } | undefined;
   return async () => {
     const headers: Record<string, string> = {};
@@ -165,7 +181,7 @@ function identitySource(config: KubeConfig): () => Promise<Identity> {
       },
     };
     await config.applySecurityAuthentication(context as unknown as RequestContext);
-    return { headers, dispatcher };
+    return { headers, dispatcher: dispatcher ?? (withoutOptions ??= new Agent(http1)) };
   };
 }
 

@@ -57,7 +57,12 @@ export async function apply(
   connection: KubeConnection,
   path: string,
   object: KubeObject | object,
-  options: { readonly manager?: string; readonly force?: boolean; readonly dryRun?: boolean } = {},
+  options: {
+    readonly manager?: string;
+    readonly force?: boolean;
+    readonly dryRun?: boolean;
+    readonly accept?: string;
+  } = {},
 ): Promise<KubeResponse> {
   return expectOk(connection, {
     method: "PATCH",
@@ -68,11 +73,13 @@ export async function apply(
       dryRun: options.dryRun ? "All" : undefined,
     },
     contentType: "application/apply-patch+yaml",
+    ...(options.accept === undefined ? {} : { accept: options.accept }),
     body: object,
   });
 }
 
-function failure(request: KubeRequest, response: KubeResponse): EgressError {
+/** The error that an answer other than 2xx stands for, with the API server's own words. */
+export function failure(request: KubeRequest, response: KubeResponse): EgressError {
   return new EgressError(
     reasonOf(response),
     `${request.method} ${request.path}: ${response.status} ${messageOf(response.text)}`,

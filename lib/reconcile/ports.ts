@@ -45,4 +45,6 @@ export interface HeldLease {
   readonly number: number;
   readonly resourceVersion: string;
   readonly renewedAtMs: number;
+  /** Somebody has asked for another look already. */
+  readonly marked: boolean;
 }

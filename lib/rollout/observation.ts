@@ -33,10 +33,9 @@ export interface ObservedOsmConfig {
 export interface SidecarConfigMap {
   readonly namespace: string;
   readonly name: string;
-  /** From the annotation, so that a shortened name can be told; the name's remainder where it is missing. */
+  /** From the annotation: the name may have had to be cut. */
   readonly account: string;
   readonly files: Readonly<Partial<Record<SidecarFile, string>>>;
-  readonly digest: string | undefined;
   /** What the mesh was set to when it was written. */
   readonly settings: RunningSettings | undefined;
   /** 0 where the annotation is missing or no number. */

@@ -1,0 +1,109 @@
+import { setTimeout as delay } from "node:timers/promises";
+import pLimit from "p-limit";
+import { EgressError } from "../errors.ts";
+import { annotations, apiVersion, injectionName, osmConfigName } from "../mesh/names.ts";
+import type { ClusterPorts } from "../reconcile/ports.ts";
+import { type KubeConnection, maxInFlight, metadataOnly } from "./connection.ts";
+import { Lease, leaseNumber, ServerClock } from "./lease.ts";
+import { type MeshPlace, readMesh } from "./mesh-reader.ts";
+import { apply, expectOk } from "./objects.ts";
+import { pokeText, readPods } from "./pod-reader.ts";
+import { createConfigEvent, writeRolloutStatus } from "./rollout-writer.ts";
+import { sidecarConfigMap } from "./sidecar-config-map.ts";
+import { askSidecar } from "./sidecar-status.ts";
+
+/**
+ * The real ports of a pass.
+ *
+ * @param passId  the Lease's holder, unique per pass
+ */
+export function clusterPorts(plain: KubeConnection, place: MeshPlace, passId: string): ClusterPorts {
+  let sent = 0;
+  const connection: KubeConnection = {
+    ...plain,
+    send: (request) => {
+      sent++;
+      return plain.send(request);
+    },
+  };
+  const { osmNamespace, meshName } = place;
+  const clock = new ServerClock();
+  const lease = new Lease(connection, osmNamespace, passId, clock);
+  const limit = pLimit(maxInFlight);
+  let osmConfigUid: string | undefined;
+
+  return {
+    async readMesh() {
+      const seen = await readMesh(connection, place, clock);
+      osmConfigUid = seen.osmConfig?.uid;
+      return seen;
+    },
+    readPods: () => readPods(connection),
+
+    takeLease: (seen, atLeast) => lease.take(seen, atLeast),
+    markLease: (seen) => lease.mark(seen),
+    renewLease: (held) => lease.renew(held),
+    releaseLease: (held) => lease.release(held),
+    leaseNumber: () => leaseNumber(connection, osmNamespace),
+
+    applyConfigMap: (write, running, fencing) =>
+      limit(() =>
+        goneIf(["namespace-terminating", "object-missing"], async () => {
+          const object = sidecarConfigMap(write, running, fencing, meshName);
+          await apply(connection, configMapPath(write.account.namespace, write.name), object, {
+            accept: metadataOnly.object,
+          });
+        }),
+      ),
+    async deleteConfigMap(map) {
+      await goneIf(["object-missing"], () =>
+        expectOk(connection, { method: "DELETE", path: configMapPath(map.namespace, map.name) }),
+      );
+    },
+    async applyInjection(spec) {
+      await apply(connection, `/apis/${apiVersion}/namespaces/${osmNamespace}/meshinjections/${injectionName}`, {
+        apiVersion,
+        kind: "MeshInjection",
+        metadata: { name: injectionName, namespace: osmNamespace },
+        spec,
+      });
+    },
+    poke: (pod, digest) =>
+      limit(() =>
+        goneIf(["object-missing"], () =>
+          expectOk(connection, {
+            method: "PATCH",
+            path: `/api/v1/namespaces/${pod.namespace}/pods/${pod.name}`,
+            contentType: "application/merge-patch+json",
+            accept: metadataOnly.object,
+            body: { metadata: { annotations: { [annotations.poke]: pokeText(digest, Date.now()) } } },
+          }),
+        ),
+      ),
+    ask: (pod) => limit(() => askSidecar(connection, pod)),
+    writeStatus: (status, resourceVersion) => writeRolloutStatus(connection, osmNamespace, status, resourceVersion),
+    recordEvent: (event) =>
+      createConfigEvent(connection, osmNamespace, event, {
+        name: osmConfigName,
+        ...(osmConfigUid === undefined ? {} : { uid: osmConfigUid }),
+      }),
+
+    requestsSent: () => sent,
+    nowMs: () => Date.now(),
+    sleep: (ms) => delay(ms),
+  };
+}
+
+async function goneIf(reasons: readonly EgressError["reason"][], write: () => Promise<unknown>): Promise<"done" | "gone"> {
+  try {
+    await write();
+    return "done";
+  } catch (error) {
+    if (error instanceof EgressError && reasons.includes(error.reason)) return "gone";
+    throw error;
+  }
+}
+
+function configMapPath(namespace: string, name: string): string {
+  return `/api/v1/namespaces/${namespace}/configmaps/${encodeURIComponent(name)}`;
+}

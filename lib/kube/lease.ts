@@ -1,0 +1,167 @@
+import { annotations, leaseName } from "../mesh/names.ts";
+import type { HeldLease } from "../reconcile/ports.ts";
+import type { ObservedLease } from "../rollout/observation.ts";
+import type { KubeConnection, KubeRequest, KubeResponse } from "./connection.ts";
+import { expectOk, failure } from "./objects.ts";
+
+/** A holder that has not renewed for this long is taken for dead. */
+export const leaseSeconds = 20;
+
+interface RawLease {
+  readonly metadata: { readonly resourceVersion: string; readonly annotations?: Readonly<Record<string, string>> };
+  readonly spec?: {
+    readonly holderIdentity?: string;
+    readonly leaseTransitions?: number;
+    readonly renewTime?: string;
+    readonly leaseDurationSeconds?: number;
+  };
+}
+
+/** The API server's clock, learnt from its answers: ours may be wrong, and the server's is the same for all holders. */
+export class ServerClock {
+  #aheadMs = 0;
+
+  learn(response: KubeResponse): void {
+    if (response.serverTimeMs !== undefined) this.#aheadMs = response.serverTimeMs - Date.now();
+  }
+
+  nowMs(): number {
+    return Date.now() + this.#aheadMs;
+  }
+}
+
+export async function readLease(
+  connection: KubeConnection,
+  namespace: string,
+  clock: ServerClock,
+): Promise<ObservedLease | undefined> {
+  const request: KubeRequest = { method: "GET", path: leasePath(namespace) };
+  const response = await connection.send(request);
+  if (response.status === 404) return undefined;
+  if (response.status !== 200) throw failure(request, response);
+  clock.learn(response);
+  const { metadata, spec = {} } = JSON.parse(response.text) as RawLease;
+  const silentMs = clock.nowMs() - Date.parse(spec.renewTime ?? "1970-01-01T00:00:00Z");
+  return {
+    resourceVersion: metadata.resourceVersion,
+    holder: spec.holderIdentity ?? "",
+    transitions: spec.leaseTransitions ?? 0,
+    expired: silentMs > (spec.leaseDurationSeconds ?? leaseSeconds) * 1000,
+  };
+}
+
+/** The Lease of one pass; every write is conditional on the resourceVersion that it knows. */
+export class Lease {
+  readonly #connection: KubeConnection;
+  readonly #namespace: string;
+  readonly #holder: string;
+  readonly #clock: ServerClock;
+
+  constructor(connection: KubeConnection, namespace: string, holder: string, clock: ServerClock) {
+    this.#connection = connection;
+    this.#namespace = namespace;
+    this.#holder = holder;
+    this.#clock = clock;
+  }
+
+  /** @returns undefined when somebody else was faster */
+  async take(seen: ObservedLease | undefined, atLeast: number): Promise<HeldLease | undefined> {
+    const number = Math.max(seen?.transitions ?? 0, atLeast) + 1;
+    const response = seen
+      ? await this.#replace(seen.resourceVersion, this.#holder, number)
+      : await this.#create(number);
+    return response === "conflict" ? undefined : held(response, number);
+  }
+
+  /** @returns false when the Lease has changed since it was seen */
+  async mark(seen: ObservedLease): Promise<boolean> {
+    return (await this.#replace(seen.resourceVersion, seen.holder, seen.transitions, true)) !== "conflict";
+  }
+
+  async renew(lease: HeldLease): Promise<HeldLease | "lost"> {
+    const response = await this.#replace(lease.resourceVersion, this.#holder, lease.number, lease.marked);
+    if (response !== "conflict") return held(response, lease.number);
+    const now = await readLease(this.#connection, this.#namespace, this.#clock);
+    if (now?.holder !== this.#holder || now.transitions !== lease.number) return "lost";
+    // Only a mark: keep it by renewing on top of it, so that the release finds it.
+    const again = await this.#replace(now.resourceVersion, this.#holder, lease.number, true);
+    return again === "conflict" ? "lost" : held(again, lease.number);
+  }
+
+  async release(lease: HeldLease): Promise<"released" | "marked" | "lost"> {
+    const response = await this.#replace(lease.resourceVersion, "", lease.number);
+    if (response !== "conflict") return lease.marked ? "marked" : "released";
+    const now = await readLease(this.#connection, this.#namespace, this.#clock);
+    if (now?.holder !== this.#holder || now.transitions !== lease.number) return "lost";
+    return (await this.#replace(now.resourceVersion, "", lease.number)) === "conflict" ? "lost" : "marked";
+  }
+
+  async #create(number: number): Promise<KubeResponse | "conflict"> {
+    return this.#send({
+      method: "POST",
+      path: leasePath(this.#namespace, false),
+      body: this.#object(undefined, this.#holder, number, false),
+    });
+  }
+
+  async #replace(
+    resourceVersion: string,
+    holder: string,
+    number: number,
+    marked = false,
+  ): Promise<KubeResponse | "conflict"> {
+    return this.#send({
+      method: "PUT",
+      path: leasePath(this.#namespace),
+      body: this.#object(resourceVersion, holder, number, marked),
+    });
+  }
+
+  async #send(request: KubeRequest): Promise<KubeResponse | "conflict"> {
+    const response = await this.#connection.send(request);
+    if (response.status === 409 || response.status === 404) return "conflict";
+    if (response.status >= 300) throw failure(request, response);
+    return response;
+  }
+
+  #object(resourceVersion: string | undefined, holder: string, number: number, marked: boolean) {
+    // MicroTime: six digits.
+    const renewTime = new Date(this.#clock.nowMs()).toISOString().replace("Z", "000Z");
+    return {
+      apiVersion: "coordination.k8s.io/v1",
+      kind: "Lease",
+      metadata: {
+        name: leaseName,
+        namespace: this.#namespace,
+        ...(resourceVersion === undefined ? {} : { resourceVersion }),
+        ...(marked ? { annotations: { [annotations.lookAgain]: "true" } } : {}),
+      },
+      spec: {
+        holderIdentity: holder,
+        leaseTransitions: number,
+        leaseDurationSeconds: leaseSeconds,
+        renewTime,
+      },
+    };
+  }
+}
+
+function held(response: KubeResponse, number: number): HeldLease {
+  const { metadata } = JSON.parse(response.text) as RawLease;
+  return {
+    number,
+    resourceVersion: metadata.resourceVersion,
+    renewedAtMs: Date.now(),
+    marked: metadata.annotations?.[annotations.lookAgain] === "true",
+  };
+}
+
+function leasePath(namespace: string, named = true): string {
+  const collection = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`;
+  return named ? `${collection}/${leaseName}` : collection;
+}
+
+export async function leaseNumber(connection: KubeConnection, namespace: string): Promise<number> {
+  const response = await expectOk(connection, { method: "GET", path: leasePath(namespace) });
+  return (JSON.parse(response.text) as RawLease).spec?.leaseTransitions ?? 0;
+}

@@ -1,0 +1,111 @@
+import type { MeshService } from "../mesh/in-mesh.ts";
+import type { MeshInjectionSpec } from "../mesh/injection.ts";
+import { apiVersion, injectionName, labels, osmConfigName, rolloutName } from "../mesh/names.ts";
+import type { Account, MeshObservation, ObservedOsmConfig } from "../rollout/observation.ts";
+import type { RolloutStatus } from "../rollout/status.ts";
+import { metadataOnly, type KubeConnection } from "./connection.ts";
+import { readLease, type ServerClock } from "./lease.ts";
+import { listAll } from "./list.ts";
+import { read } from "./objects.ts";
+import { decodeSidecarConfigMap } from "./sidecar-config-map.ts";
+
+/** Which mesh, and where its own objects are. */
+export interface MeshPlace {
+  readonly meshName: string;
+  readonly osmNamespace: string;
+}
+
+/** The whole mesh but its pods, in eight reads at once. */
+export async function readMesh(
+  connection: KubeConnection,
+  place: MeshPlace,
+  clock: ServerClock,
+): Promise<MeshObservation> {
+  const own = `/apis/${apiVersion}/namespaces/${place.osmNamespace}`;
+  const [osmConfig, namespaces, accounts, services, configMaps, injection, rollout, lease] = await Promise.all([
+    read<ConfigMap>(connection, `/api/v1/namespaces/${place.osmNamespace}/configmaps/${osmConfigName}`),
+    listAll(connection, "/api/v1/namespaces", decodeNamespace, {
+      query: { labelSelector: `${labels.monitoredBy}=${place.meshName}` },
+      accept: metadataOnly.list,
+    }),
+    listAll(connection, "/api/v1/serviceaccounts", decodeAccount, { accept: metadataOnly.list }),
+    listAll(connection, "/api/v1/services", decodeService),
+    listAll(connection, "/api/v1/configmaps", decodeSidecarConfigMap, {
+      query: { labelSelector: `${labels.sidecarConfig}=${place.meshName}` },
+    }),
+    read<{ readonly spec?: MeshInjectionSpec }>(connection, `${own}/meshinjections/${injectionName}`),
+    read<Rollout>(connection, `${own}/egressrollouts/${rolloutName}`),
+    readLease(connection, place.osmNamespace, clock),
+  ]);
+  const inMesh = new Set(namespaces);
+  return {
+    osmConfig: osmConfig && decodeOsmConfig(osmConfig),
+    accounts: accounts.filter((account) => inMesh.has(account.namespace)),
+    services: services.filter((service) => inMesh.has(service.namespace)),
+    configMaps,
+    injection: injection?.spec,
+    rollout: rollout && { resourceVersion: rollout.metadata.resourceVersion, status: rollout.status ?? {} },
+    lease,
+  };
+}
+
+interface ConfigMap {
+  readonly metadata: {
+    readonly uid: string;
+    readonly resourceVersion: string;
+    readonly managedFields?: readonly { readonly manager?: string; readonly fieldsV1?: Record<string, unknown> }[];
+  };
+  readonly data?: Readonly<Record<string, string>>;
+}
+
+interface Rollout {
+  readonly metadata: { readonly resourceVersion: string };
+  readonly status?: RolloutStatus;
+}
+
+function decodeOsmConfig({ metadata, data }: ConfigMap): ObservedOsmConfig {
+  const owner = metadata.managedFields?.find((entry) => {
+    const fields = entry.fieldsV1?.["f:data"];
+    return typeof fields === "object" && fields !== null && "f:egress" in fields;
+  });
+  return { uid: metadata.uid, resourceVersion: metadata.resourceVersion, data, egressManager: owner?.manager };
+}
+
+interface ObjectMeta {
+  readonly name: string;
+  readonly namespace?: string;
+  readonly deletionTimestamp?: string;
+}
+
+/** @returns undefined for one that is going: nothing can be created in it */
+function decodeNamespace(object: unknown): string | undefined {
+  const { metadata } = object as { readonly metadata: ObjectMeta };
+  return metadata.deletionTimestamp === undefined ? metadata.name : undefined;
+}
+
+function decodeAccount(object: unknown): Account | undefined {
+  const { name, namespace = "", deletionTimestamp } = (object as { readonly metadata: ObjectMeta }).metadata;
+  return deletionTimestamp === undefined ? { namespace, name } : undefined;
+}
+
+interface Service {
+  readonly metadata: ObjectMeta;
+  readonly spec?: {
+    readonly type?: string;
+    readonly clusterIP?: string;
+    readonly selector?: Readonly<Record<string, string>>;
+    readonly ports?: readonly { readonly port: number; readonly protocol?: string }[];
+  };
+}
+
+function decodeService(object: unknown): MeshService {
+  const { metadata, spec = {} } = object as Service;
+  return {
+    namespace: metadata.namespace ?? "",
+    name: metadata.name,
+    type: spec.type ?? "ClusterIP",
+    clusterIP: spec.clusterIP ?? "",
+    hasSelector: Object.keys(spec.selector ?? {}).length > 0,
+    ports: (spec.ports ?? []).filter(({ protocol = "TCP" }) => protocol === "TCP").map(({ port }) => port),
+  };
+}

@@ -1,0 +1,54 @@
+import { annotations, labels, sidecarFiles } from "../mesh/names.ts";
+import { parseRunningSettings, type RunningSettings, runningSettingsText } from "../mesh/running-settings.ts";
+import type { ConfigMapWrite } from "../rollout/config-writes.ts";
+import type { SidecarConfigMap } from "../rollout/observation.ts";
+import type { KubeObject } from "./objects.ts";
+
+interface RawConfigMap {
+  readonly metadata: {
+    readonly namespace: string;
+    readonly name: string;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+  readonly data?: Readonly<Record<string, string>>;
+}
+
+/** @returns undefined for one that carries our label and is none of ours */
+export function decodeSidecarConfigMap(object: unknown): SidecarConfigMap | undefined {
+  const { metadata, data = {} } = object as RawConfigMap;
+  const account = metadata.annotations?.[annotations.account];
+  if (account === undefined) return undefined;
+  const fencing = Number(metadata.annotations?.[annotations.fencing]);
+  return {
+    namespace: metadata.namespace,
+    name: metadata.name,
+    account,
+    files: Object.fromEntries(sidecarFiles.flatMap((file) => (data[file] === undefined ? [] : [[file, data[file]]]))),
+    settings: parseRunningSettings(metadata.annotations?.[annotations.settings]),
+    fencing: Number.isSafeInteger(fencing) && fencing > 0 ? fencing : 0,
+  };
+}
+
+export function sidecarConfigMap(
+  write: ConfigMapWrite,
+  running: RunningSettings,
+  fencing: number,
+  meshName: string,
+): KubeObject {
+  return {
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: {
+      name: write.name,
+      namespace: write.account.namespace,
+      labels: { [labels.sidecarConfig]: meshName },
+      annotations: {
+        [annotations.account]: write.account.name,
+        [annotations.digest]: write.config.digest,
+        [annotations.settings]: runningSettingsText(running),
+        [annotations.fencing]: String(fencing),
+      },
+    },
+    data: write.config.files,
+  };
+}
