@@ -1,5 +1,5 @@
 import { Agent } from "undici";
-import { connectionTo, maxInFlight, type KubeConnection } from "./connection.ts";
+import { connectionTo, http1, maxInFlight, type KubeConnection } from "./connection.ts";
 
 /** A cluster that is known by address and CA, and spoken to with a bearer token that somebody renews. */
 export interface TokenCluster {
@@ -12,6 +12,7 @@ export interface TokenCluster {
 
 export function openTokenConnection(cluster: TokenCluster): KubeConnection {
   const dispatcher = new Agent({
+    ...http1,
     connections: maxInFlight,
     connect: { ca: Buffer.from(cluster.caData, "base64").toString("utf8"), timeout: 5_000 },
   });

@@ -1,0 +1,170 @@
+import { Buffer } from "node:buffer";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { KubeConnection } from "#lib/kube/connection.ts";
+import { openTokenConnection } from "#lib/kube/token-connection.ts";
+import { ensureKubernetesBinary } from "../../../tools/setup/kubernetes-binary.ts";
+import { startApiServer, type ApiServer } from "../server.ts";
+import { compact } from "./etcd.ts";
+import { openMesh, prepareMesh, type Mesh } from "./mesh.ts";
+import { startProxy, type BreakableProxy } from "./proxy.ts";
+import { run, type Received, type Running } from "./running.ts";
+
+// A server of its own: it is restarted here.
+let server: ApiServer;
+let proxy: BreakableProxy;
+let mesh: Mesh;
+let forwarder: Running;
+
+const connect = (url: string, identity: string): KubeConnection =>
+  openTokenConnection({
+    server: url,
+    caData: Buffer.from(server.certificateAuthority).toString("base64"),
+    token: async () => server.tokens[identity] ?? "",
+  });
+const isConfig = ({ kind }: Received) => kind === "ConfigMap";
+
+beforeAll(async () => {
+  server = await startApiServer(await ensureKubernetesBinary((line) => console.error(line)), {
+    admin: { user: "admin", groups: ["system:masters"] },
+    forwarder: { user: "forwarder", groups: [] },
+  });
+  const admin = connect(server.url, "admin");
+  await prepareMesh(admin, "forwarder");
+  mesh = openMesh(admin);
+  await mesh.createPod("web", true);
+  await mesh.createPod("plain", false);
+  proxy = await startProxy(server.url);
+});
+afterAll(async () => {
+  await proxy?.close();
+  await server?.stop();
+});
+beforeEach(async () => {
+  forwarder = run(connect(proxy.url, "forwarder"));
+  await forwarder.next(0, isConfig, 5_000);
+});
+afterEach(() => forwarder.stop());
+
+describe("with the forwarder's own rights", () => {
+  test("a start is one event, and nothing is refused", async () => {
+    await forwarder.quiet(1_500);
+    expect(forwarder.received.map(({ kind, name }) => `${kind} ${name}`)).toEqual(["ConfigMap osm-config"]);
+    expect(forwarder.warnings).toEqual([]);
+  });
+
+  test("every change of osm-config is an event of its own, with its author, at once", async () => {
+    await forwarder.quiet(1_500);
+    const from = forwarder.received.length;
+    const startedMs = performance.now();
+    for (let flip = 0; flip < 10; flip++) await mesh.patchConfig({ egress: flip % 2 === 0 ? "true" : "false" }, "kubectl-patch");
+    await forwarder.quiet(500);
+    const events = forwarder.received.slice(from);
+    expect(events.map(({ detail }) => detail["actor"])).toEqual(Array(10).fill("kubectl-patch"));
+    expect(new Set(events.map(({ detail }) => detail["resourceVersion"])).size).toBe(10);
+    expect((events.at(-1)?.atMs ?? Infinity) - startedMs).toBeLessThan(2_000);
+  });
+
+  test.each<[what: string, act: () => Promise<void>, kind: string]>([
+    ["a mesh namespace", () => mesh.createNamespace("new", { "openservicemesh.io/monitored-by": "osm" }), "Namespace"],
+    ["a Service in it", () => mesh.createService("new", "web"), "Service"],
+    ["a pod with a sidecar", () => mesh.createPod("api", true), "Pod"],
+    ["its readiness", () => mesh.setPodReady("api", true), "Pod"],
+  ])("%s wakes", async (_what, act, kind) => {
+    await forwarder.quiet(1_500);
+    const from = forwarder.received.length;
+    await act();
+    await forwarder.next(from, (one) => one.kind === kind, 1_000);
+  });
+
+  test.each<[what: string, act: () => Promise<void>]>([
+    ["our own annotation", () => mesh.annotatePod("web", { "openservicemesh.io/sidecar-config-digest": `${Date.now()}` })],
+    ["a pod without a sidecar", () => mesh.setPodReady("plain", true)],
+    ["a Service outside the mesh", () => mesh.createService("other", "web")],
+    ["a namespace outside the mesh", () => mesh.createNamespace("elsewhere")],
+  ])("%s does not", async (_what, act) => {
+    await forwarder.quiet(1_500);
+    const from = forwarder.received.length;
+    await act();
+    await forwarder.quiet(1_500);
+    expect(forwarder.received.slice(from)).toEqual([]);
+  });
+
+  test("churn is at most one event a second, and does not delay osm-config", async () => {
+    await forwarder.quiet(1_500);
+    const from = forwarder.received.length;
+    const startedMs = performance.now();
+    let flippedMs = 0;
+    for (let change = 0; change < 150; change++) {
+      await mesh.setPodReady("web", change % 2 === 0);
+      if (change === 75) {
+        flippedMs = performance.now();
+        await mesh.patchConfig({ egress: "true", note: `${change}` });
+      }
+    }
+    const flip = await forwarder.next(from, isConfig, 1_000);
+    expect(flip.atMs - flippedMs).toBeLessThan(500);
+    await forwarder.quiet(1_500);
+    const pods = forwarder.received.slice(from).filter(({ kind }) => kind === "Pod");
+    const seconds = (performance.now() - startedMs) / 1000;
+    expect(pods.length).toBeGreaterThan(0);
+    expect(pods.length).toBeLessThanOrEqual(Math.ceil(seconds) + 1);
+  });
+});
+
+describe("what breaks", () => {
+  test("connections are reset: it resumes without a list, and a change made meanwhile is told", async () => {
+    await forwarder.quiet(1_500);
+    const from = forwarder.received.length;
+    proxy.refuse();
+    await mesh.patchConfig({ egress: "false", note: "while cut" });
+    proxy.allow();
+    await forwarder.next(from, isConfig, 3_000);
+    await forwarder.quiet(1_500);
+    expect(forwarder.received.slice(from).filter(({ kind }) => kind.endsWith("List"))).toEqual([]);
+  });
+
+  test("connections fall silent: the change is told within the life of a stream", async () => {
+    await forwarder.quiet(1_500);
+    const from = forwarder.received.length;
+    expect(proxy.open()).toBeGreaterThan(0);
+    proxy.freeze();
+    await mesh.patchConfig({ note: "while silent" });
+    await forwarder.next(from, isConfig, 31_000);
+  });
+
+  test("the API server restarts: everything is told again, and the next change too", async () => {
+    await forwarder.quiet(1_500);
+    let from = forwarder.received.length;
+    await server.restart();
+    await mesh.patchConfig({ note: "after the restart" });
+    await forwarder.next(from, isConfig, 10_000);
+    await forwarder.quiet(1_500);
+    from = forwarder.received.length;
+    await mesh.setPodReady("web", true);
+    await mesh.setPodReady("web", false);
+    await forwarder.next(from, ({ kind }) => kind === "Pod", 6_000);
+  });
+
+  test("etcd is compacted while it is away (410): it lists again and sends one event", async () => {
+    await forwarder.quiet(1_500);
+    const from = forwarder.received.length;
+    proxy.refuse();
+    for (let change = 0; change < 20; change++) await mesh.setPodReady("web", change % 2 === 0);
+    await compact(server.etcdUrl);
+    await server.restart();
+    proxy.allow();
+    await forwarder.next(from, ({ kind }) => kind === "PodList", 10_000);
+    expect(forwarder.warnings.filter((one) => one.includes("[version-expired]"))).not.toEqual([]);
+    await forwarder.quiet(1_500);
+    expect(forwarder.received.slice(from).filter(({ kind }) => kind === "ConfigMap").length).toBeLessThanOrEqual(1);
+  });
+});
+
+test("what was changed while no forwarder ran is told by the next start", async () => {
+  await forwarder.stop();
+  await mesh.patchConfig({ note: "nobody looks" }, "night-shift");
+  const next = run(connect(proxy.url, "forwarder"));
+  const event = await next.next(0, isConfig, 5_000);
+  await next.stop();
+  expect(event.detail["resourceVersion"]).toBeDefined();
+});
