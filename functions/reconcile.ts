@@ -27,8 +27,7 @@ export const handler = middy<SQSEvent, void, Error, Context>()
   .use(logMetrics(metrics, { captureColdStartMetric: true }))
   .handler(async (event, context) => {
     const hide = (message: Message) => queue.hide(message, settings.visibilitySeconds);
-    const outcome = await runQueuedPass(event, { ...queue, hide, log, reconcile });
-    if (outcome) recordOutcome(metrics, outcome);
+    recordOutcome(metrics, await runQueuedPass(event, { ...queue, hide, log, reconcile }));
 
     async function reconcile(hint: Hint) {
       logger.appendKeys({ cluster: hint.cluster, source: hint.source, correlationId: hint.correlationId });

@@ -7,7 +7,11 @@ export function countResult(metrics: Metrics, event: ResultEvent): void {
   metrics.addMetric(event.detailType.replaceAll(" ", ""), MetricUnit.Count, 1);
 }
 
-export function recordOutcome(metrics: Metrics, { kind, figures }: PassOutcome): void {
+/** @param outcome  undefined when the message became a dead letter */
+export function recordOutcome(metrics: Metrics, outcome: PassOutcome | undefined): void {
+  metrics.addMetric("DeadLetters", MetricUnit.Count, outcome ? 0 : 1);
+  if (!outcome) return;
+  const { kind, figures } = outcome;
   metrics.addMetadata("outcome", kind);
   metrics.addMetric("PassMs", MetricUnit.Milliseconds, figures.tookMs);
   metrics.addMetric("ApiRequests", MetricUnit.Count, figures.requests);

@@ -93,7 +93,7 @@ export function driftCheckDue(sent: Metadata): BusEntry {
 }
 
 function expectedType(source: string): (typeof ours)[keyof typeof ours] | typeof requestedType | undefined {
-  if (source in ours) return ours[source as keyof typeof ours];
+  if (Object.hasOwn(ours, source)) return ours[source as keyof typeof ours];
   return source.startsWith("osm.") ? undefined : requestedType;
 }
 

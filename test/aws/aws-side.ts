@@ -1,0 +1,76 @@
+import { join } from "node:path";
+import { deploy, type Deployment } from "./deployment.ts";
+import { region, writeEksState, type EksCluster } from "./eks-record.ts";
+import { root, startEmulator, type Credentials } from "./emulator.ts";
+import { functionLogs, type LogLine } from "./function-logs.ts";
+import { createForwarder, createOperator, registerReconciler } from "./identities.ts";
+import type { Place, Running } from "./place.ts";
+
+/** Known before anything runs, so that the API server can be told. */
+export interface AwsPlan {
+  readonly place: Place;
+  readonly cluster: EksCluster;
+  readonly port: number;
+  /** `http://address:port`, for `AWS_ENDPOINT_URL`. */
+  readonly endpoint: string;
+  readonly region: string;
+  /** Where the API server has tokens reviewed: `startCluster(world, { authenticationTokenWebhook })`. */
+  readonly authenticationTokenWebhook: { readonly url: string };
+}
+
+export interface AwsSide extends AwsPlan, Deployment {
+  readonly credentials: {
+    /** The account's root. */
+    readonly root: Credentials;
+    /** May put events, and look at the dead letters. */
+    readonly operator: Credentials;
+    /** May put events of `osm.forwarder`. */
+    readonly forwarder: Credentials;
+  };
+  readonly emulator: Running;
+  logs(name: keyof Deployment["functionNames"]): Promise<readonly LogLine[]>;
+  stop(): Promise<void>;
+}
+
+export async function planAwsSide(place: Place, cluster: EksCluster, port = 4566): Promise<AwsPlan> {
+  const endpoint = `http://${place.address}:${port}`;
+  const reviewPath = await writeEksState(stateOf(place), cluster);
+  const authenticationTokenWebhook = { url: endpoint + reviewPath };
+  return { place, cluster, port, endpoint, region, authenticationTokenWebhook };
+}
+
+/**
+ * The emulator with our stack in it, the cluster known to its EKS, and the identities of a small team.
+ *
+ * @param parameters  of serverless.yml's stage; `cluster` is given already
+ */
+export async function startAwsSide(
+  plan: AwsPlan,
+  parameters: Readonly<Record<string, string>> = {},
+): Promise<AwsSide> {
+  const { place, cluster, endpoint } = plan;
+  const emulator = await startEmulator(place, plan.port, stateOf(place));
+  try {
+    const deployment = await deploy(endpoint, join(place.directory, "deploy"), { cluster: cluster.name, ...parameters });
+    await registerReconciler(endpoint, cluster.name, deployment.reconcileRoleArn);
+    return {
+      ...plan,
+      ...deployment,
+      credentials: {
+        root,
+        operator: await createOperator(endpoint, deployment),
+        forwarder: await createForwarder(endpoint, deployment),
+      },
+      emulator,
+      logs: (name) => functionLogs(endpoint, deployment.functionNames[name]),
+      stop: () => emulator.stop(),
+    };
+  } catch (cause) {
+    await emulator.stop();
+    throw cause;
+  }
+}
+
+function stateOf(place: Place): string {
+  return join(place.directory, "aws-state");
+}

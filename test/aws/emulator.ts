@@ -1,0 +1,61 @@
+import { mkdir, readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { request } from "undici";
+import { ensureMinistack } from "../../tools/setup/ministack.ts";
+import { region } from "./eks-record.ts";
+import type { Place, Running } from "./place.ts";
+
+export interface Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+/** The account's root, for what an administrator does once; nothing of the product ever has it. */
+export const root: Credentials = { accessKeyId: "test", secretAccessKey: "test" };
+
+/**
+ * Starts ministack with its IAM switched on, and waits until it answers.
+ *
+ * Its environment is what is listed here and nothing of this process: the functions inherit it.
+ */
+export async function startEmulator(place: Place, port: number, stateDirectory: string): Promise<Running> {
+  const python = await ensureMinistack();
+  const temporary = join(stateDirectory, "tmp");
+  await mkdir(temporary, { recursive: true });
+  const environment = {
+    AUTH: "true",
+    PERSIST_STATE: "1",
+    STATE_DIR: stateDirectory,
+    S3_DATA_DIR: join(stateDirectory, "s3"),
+    TMPDIR: temporary,
+    HOME: temporary,
+    BIND_HOST: place.address,
+    GATEWAY_PORT: String(port),
+    MINISTACK_HOST: place.address,
+    MINISTACK_REGION: region,
+    AWS_ENDPOINT_URL: `http://${place.address}:${port}`,
+    AWS_ACCESS_KEY_ID: root.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: root.secretAccessKey,
+    // It runs the functions with the first `node` that it finds: this one.
+    PATH: `${dirname(process.execPath)}:/usr/bin:/bin`,
+    PYTHONDONTWRITEBYTECODE: "1",
+  };
+  const assignments = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
+  const emulator = await place.spawn("ministack", ["env", "-i", ...assignments, python, "-m", "ministack"], {
+    cwd: stateDirectory,
+  });
+  await untilReady(`http://${place.address}:${port}/_ministack/health`, emulator);
+  return emulator;
+}
+
+async function untilReady(url: string, emulator: Running): Promise<void> {
+  for (let attempt = 0; attempt < 300 && !emulator.exited; attempt++) {
+    const answer = await request(url).catch(() => undefined);
+    await answer?.body.dump();
+    if (answer?.statusCode === 200) return;
+    await sleep(100);
+  }
+  const log = await readFile(emulator.logPath, "utf8");
+  throw new Error(`ministack is not ready:\n${log.split("\n").slice(-15).join("\n")}`);
+}

@@ -1,0 +1,68 @@
+import {
+  AttachUserPolicyCommand,
+  CreateAccessKeyCommand,
+  CreateUserCommand,
+  IAMClient,
+  PutUserPolicyCommand,
+} from "@aws-sdk/client-iam";
+import { CreateAccessEntryCommand, EKSClient } from "@aws-sdk/client-eks";
+import { reconcilersGroup } from "#lib/mesh/names.ts";
+import type { Deployment } from "./deployment.ts";
+import { accountId, region } from "./eks-record.ts";
+import { root, type Credentials } from "./emulator.ts";
+
+/** What a person with the AWS console may: put events onto the bus, and look at the dead letters. */
+function operatorPolicy({ busName }: Deployment): string {
+  const queue = `arn:aws:sqs:${region}:${accountId}:${busName}`;
+  return JSON.stringify({
+    Version: "2012-10-17",
+    Statement: [
+      { Effect: "Allow", Action: "events:PutEvents", Resource: `arn:aws:events:${region}:${accountId}:event-bus/${busName}` },
+      { Effect: "Allow", Action: ["sqs:GetQueueAttributes", "sqs:ReceiveMessage"], Resource: `${queue}-dead` },
+      { Effect: "Allow", Action: "sqs:GetQueueAttributes", Resource: queue },
+    ],
+  });
+}
+
+export async function createOperator(endpoint: string, deployment: Deployment): Promise<Credentials> {
+  return createUser(endpoint, "operator", (client, UserName) =>
+    client.send(
+      new PutUserPolicyCommand({ UserName, PolicyName: "operator", PolicyDocument: operatorPolicy(deployment) }),
+    ),
+  );
+}
+
+/** The stack's own policy, on a user: the emulator has no Pod Identity. */
+export async function createForwarder(endpoint: string, deployment: Deployment): Promise<Credentials> {
+  return createUser(endpoint, "forwarder", (client, UserName) =>
+    client.send(new AttachUserPolicyCommand({ UserName, PolicyArn: deployment.forwarderPolicyArn })),
+  );
+}
+
+/** A user without any right. */
+export async function createStranger(endpoint: string, name: string): Promise<Credentials> {
+  return createUser(endpoint, name, async () => undefined);
+}
+
+async function createUser(
+  endpoint: string,
+  UserName: string,
+  grant: (client: IAMClient, name: string) => Promise<unknown>,
+): Promise<Credentials> {
+  const client = new IAMClient({ endpoint, region, credentials: root });
+  await client.send(new CreateUserCommand({ UserName }));
+  await grant(client, UserName);
+  const { AccessKey } = await client.send(new CreateAccessKeyCommand({ UserName }));
+  client.destroy();
+  if (!AccessKey?.AccessKeyId || !AccessKey.SecretAccessKey) throw new Error(`no access key for ${UserName}`);
+  return { accessKeyId: AccessKey.AccessKeyId, secretAccessKey: AccessKey.SecretAccessKey };
+}
+
+/** What the stack does itself where CloudFormation knows access entries; the emulator's does not. */
+export async function registerReconciler(endpoint: string, clusterName: string, principalArn: string): Promise<void> {
+  const client = new EKSClient({ endpoint, region, credentials: root });
+  await client.send(
+    new CreateAccessEntryCommand({ clusterName, principalArn, kubernetesGroups: [reconcilersGroup] }),
+  );
+  client.destroy();
+}

@@ -1,0 +1,110 @@
+import type { SQSEvent, SQSRecord } from "aws-lambda";
+import { expect, test } from "vitest";
+import { maxPasses, passesOf } from "#lib/aws/queue.ts";
+import { runQueuedPass } from "#lib/aws/queued-pass.ts";
+import { EgressError, type Reason } from "#lib/errors.ts";
+import type { PassOutcome } from "#lib/reconcile/pass.ts";
+
+const figures = { requests: 1, writes: 0, pokes: 0, asks: 0, sidecars: 0, verified: 0, tookMs: 1 };
+const good = JSON.stringify({
+  id: "e-1",
+  source: "me",
+  "detail-type": "Egress Reconcile Requested",
+  time: "2026-11-20T10:00:00Z",
+  detail: { cluster: "shop" },
+});
+
+function event(...bodies: string[]): SQSEvent {
+  const records = bodies.map((body) => ({ messageId: "m", receiptHandle: "r", body, messageAttributes: {} }));
+  return { Records: records as unknown as SQSRecord[] };
+}
+
+/** Writes down what the pass does to the world, in order. */
+function world(pass: () => PassOutcome, sendsAgain = true) {
+  const did: string[] = [];
+  return {
+    did,
+    ports: {
+      hide: async () => void did.push("hide"),
+      reconcile: async ({ cluster }: { cluster: string }) => {
+        did.push(`reconcile ${cluster}`);
+        return pass();
+      },
+      sendAgain: async () => {
+        did.push("send again");
+        return sendsAgain;
+      },
+      deadLetter: async (_: unknown, reason: Reason, problem: string) => void did.push(`dead: ${reason}: ${problem}`),
+      log: { info: () => undefined, warn: () => undefined, error: (text: string) => void did.push(`error: ${text}`) },
+    },
+  };
+}
+const failing = (error: Error) => (): never => {
+  throw error;
+};
+
+test.each(["settled", "held-by-another", "superseded"] as const)("a pass that is %s is done", async (kind) => {
+  const { did, ports } = world(() => ({ kind, figures }));
+  expect(await runQueuedPass(event(good), ports)).toEqual({ kind, figures });
+  expect(did).toEqual(["hide", "reconcile shop"]);
+});
+
+test("a pass out of time sends itself once more", async () => {
+  const { did, ports } = world(() => ({ kind: "out-of-time", figures }));
+  await runQueuedPass(event(good), ports);
+  expect(did).toEqual(["hide", "reconcile shop", "send again"]);
+});
+
+test("one that has gone round too often says so", async () => {
+  const { did, ports } = world(() => ({ kind: "out-of-time", figures }), false);
+  await runQueuedPass(event(good), ports);
+  expect(did.at(-1)).toMatch(/^error: gone round too often/);
+});
+
+test("a malformed event is logged and becomes a dead letter, without a pass", async () => {
+  const { did, ports } = world(() => ({ kind: "settled", figures }));
+  expect(await runQueuedPass(event("{}"), ports)).toBeUndefined();
+  expect(did).toEqual(["hide", "error: event malformed", expect.stringMatching(/^dead: event-malformed: id: /)]);
+});
+
+test("what no retry can cure becomes a dead letter with its reason", async () => {
+  const { did, ports } = world(failing(new EgressError("api-forbidden", "PATCH ConfigMap shop/x: 403")));
+  expect(await runQueuedPass(event(good), ports)).toBeUndefined();
+  expect(did.slice(2)).toEqual([
+    "error: pass failed for good",
+    "dead: api-forbidden: [api-forbidden] PATCH ConfigMap shop/x: 403",
+  ]);
+});
+
+test.each([
+  new EgressError("api-unavailable", "GET /version: no answer"),
+  new EgressError("object-conflict", "PUT Lease: 409"),
+  new TypeError("a bug of ours"),
+])("%s is thrown, and the queue brings the message back", async (error) => {
+  const { did, ports } = world(failing(error));
+  await expect(runQueuedPass(event(good), ports)).rejects.toBe(error);
+  expect(did).toEqual(["hide", "reconcile shop"]);
+});
+
+test("a message that cannot be hidden gets no pass", async () => {
+  const { did, ports } = world(() => ({ kind: "settled", figures }));
+  const hide = failing(new EgressError("aws-unavailable", "ChangeMessageVisibility"));
+  await expect(runQueuedPass(event(good), { ...ports, hide: async () => hide() })).rejects.toThrow("ChangeMessageVisibility");
+  expect(did).toEqual([]);
+});
+
+test.each([[[]], [[good, good]]])("a batch that is not one message is refused", async (bodies) => {
+  const { did, ports } = world(() => ({ kind: "settled", figures }));
+  await expect(runQueuedPass(event(...bodies), ports)).rejects.toThrow(/^\[settings-invalid\]/);
+  expect(did).toEqual([]);
+});
+
+test.each([
+  [undefined, 0],
+  ["3", 3],
+  ["-1", maxPasses],
+  ["many", maxPasses],
+])("a message that says %j passes has made %i", (stringValue, passes) => {
+  const messageAttributes = stringValue === undefined ? {} : { "osm-passes": { stringValue, dataType: "String" } };
+  expect(passesOf({ messageId: "m", receiptHandle: "r", body: "", messageAttributes } as never)).toBe(passes);
+});

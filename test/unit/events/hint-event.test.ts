@@ -1,0 +1,86 @@
+import { expect, test } from "vitest";
+import { driftCheckDue, objectChanged, parseHint } from "#lib/events/hint-event.ts";
+import type { BusEntry } from "#lib/events/fields.ts";
+
+const metadata = { id: "m-1", version: 1, cluster: "shop", time: "2026-11-20T10:00:00.123Z" } as const;
+const object = { kind: "ConfigMap", namespace: "osm-system", name: "osm-config", uid: "u-1" };
+
+/** As EventBridge puts it into the queue. */
+function body(source: string, type: string, detail: unknown, outer: Record<string, unknown> = {}): string {
+  const time = "2026-11-20T10:00:01Z";
+  return JSON.stringify({ version: "0", id: "e-1", source, "detail-type": type, time, detail, ...outer });
+}
+const bodyOf = ({ source, detailType, detail }: BusEntry): string => body(source, detailType, detail);
+
+test("an object that the forwarder saw comes back as a hint", () => {
+  const entry = objectChanged(metadata, { object, resourceVersion: "42", actor: "kubernetes-admin" });
+  expect(parseHint(bodyOf(entry))).toEqual({
+    ok: true,
+    hint: {
+      cluster: "shop",
+      kind: "hint",
+      source: "osm.forwarder",
+      object,
+      resourceVersion: "42",
+      actor: "kubernetes-admin",
+      correlationId: "e-1",
+      occurredAt: metadata.time,
+    },
+  });
+});
+
+test("a drift check asks every sidecar", () => {
+  expect(parseHint(bodyOf(driftCheckDue(metadata)))).toEqual({
+    ok: true,
+    hint: { cluster: "shop", kind: "drift", source: "osm.drift", correlationId: "e-1", occurredAt: metadata.time },
+  });
+});
+
+test("a GitOps revision is carried along", () => {
+  expect(parseHint(body("osm.gitops", "GitOps Revision Applied", { metadata, revision: "main@sha1:abc" }))).toMatchObject({
+    ok: true,
+    hint: { kind: "hint", source: "osm.gitops", revision: "main@sha1:abc", cluster: "shop" },
+  });
+});
+
+test("from the console only the cluster is required, and the bus's time stands", () => {
+  expect(parseHint(body("my.script", "Egress Reconcile Requested", { cluster: "shop", note: "please" }))).toEqual({
+    ok: true,
+    hint: { cluster: "shop", kind: "hint", source: "my.script", correlationId: "e-1", occurredAt: "2026-11-20T10:00:01Z" },
+  });
+});
+
+const changed = { metadata, object };
+const requested = "Egress Reconcile Requested";
+test.each([
+  ["no JSON", "{", "body"],
+  ["no object", "[]", "body"],
+  ["no detail", body("osm.forwarder", "OSM Object Changed", undefined), "detail"],
+  ["no source", body("", "OSM Object Changed", changed), "source"],
+  ["no id", body("osm.drift", "Egress Drift Check Due", { metadata }, { id: undefined }), "id"],
+  ["a time that is none", body("me", requested, { cluster: "shop" }, { time: "yesterday" }), "time"],
+  ["an osm source that we do not have", body("osm.controller", "OSM Object Changed", changed), "source"],
+  ["osm. alone", body("osm.", requested, { cluster: "shop" }), "source"],
+  ["our own results", body("osm.reconciler", "Egress Rollout Converged", { metadata }), "source"],
+  ["an osm source that asks like a person", body("osm.forwarder", requested, { cluster: "shop" }), "detail-type"],
+  ["a person who speaks like the schedule", body("me", "Egress Drift Check Due", { metadata }), "detail-type"],
+  ["no metadata", body("osm.forwarder", "OSM Object Changed", { object }), "detail.metadata"],
+  ["another version", body("osm.drift", "Egress Drift Check Due", { metadata: { ...metadata, version: 2 } }), "detail.metadata.version"],
+  ["no cluster in ours", body("osm.drift", "Egress Drift Check Due", { metadata: { ...metadata, cluster: undefined } }), "detail.metadata.cluster"],
+  ["a path as a cluster", body("me", requested, { cluster: "../other" }), "detail.cluster"],
+  ["no cluster", body("me", requested, {}), "detail.cluster"],
+  ["a name of 101 characters", body("me", requested, { cluster: "c".repeat(101) }), "detail.cluster"],
+  ["no name of the object", body("osm.forwarder", "OSM Object Changed", { metadata, object: { kind: "Pod" } }), "detail.object.name"],
+  ["an actor of 257 characters", body("osm.forwarder", "OSM Object Changed", { ...changed, actor: "a".repeat(257) }), "detail.actor"],
+  ["no revision", body("osm.gitops", "GitOps Revision Applied", { metadata }), "detail.revision"],
+])("%s is malformed, and the field is named", (_, text, field) => {
+  expect(parseHint(text)).toEqual({ ok: false, field, problem: expect.stringMatching(/./) });
+});
+
+test.each(["a", "A-b_c", "0", "c".repeat(100)])("%s is a cluster's name", (cluster) => {
+  expect(parseHint(body("me", requested, { cluster }))).toMatchObject({ ok: true, hint: { cluster } });
+});
+
+test("a source may be named like anything", () => {
+  expect(parseHint(body("constructor", requested, { cluster: "shop" }))).toMatchObject({ ok: true });
+});
