@@ -1,11 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import pLimit from "p-limit";
 import { EgressError } from "../errors.ts";
-import { annotations, apiVersion, injectionName, osmConfigName } from "../mesh/names.ts";
+import { annotations, apiVersion, injectionName, type MeshPlace, osmConfigName } from "../mesh/names.ts";
 import type { ClusterPorts } from "../reconcile/ports.ts";
 import { type KubeConnection, maxInFlight, metadataOnly } from "./connection.ts";
 import { Lease, leaseNumber, ServerClock } from "./lease.ts";
-import { type MeshPlace, readMesh } from "./mesh-reader.ts";
+import { readMesh } from "./mesh-reader.ts";
 import { apply, expectOk } from "./objects.ts";
 import { pokeText, readPods } from "./pod-reader.ts";
 import { createConfigEvent, writeRolloutStatus } from "./rollout-writer.ts";

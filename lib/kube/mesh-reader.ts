@@ -1,6 +1,6 @@
 import type { MeshService } from "../mesh/in-mesh.ts";
 import type { MeshInjectionSpec } from "../mesh/injection.ts";
-import { apiVersion, injectionName, labels, osmConfigName, rolloutName } from "../mesh/names.ts";
+import { apiVersion, injectionName, labels, type MeshPlace, osmConfigName, rolloutName } from "../mesh/names.ts";
 import type { Account, MeshObservation, ObservedOsmConfig } from "../rollout/observation.ts";
 import type { RolloutStatus } from "../rollout/status.ts";
 import { metadataOnly, type KubeConnection } from "./connection.ts";
@@ -8,12 +8,6 @@ import { readLease, type ServerClock } from "./lease.ts";
 import { listAll } from "./list.ts";
 import { read } from "./objects.ts";
 import { decodeSidecarConfigMap } from "./sidecar-config-map.ts";
-
-/** Which mesh, and where its own objects are. */
-export interface MeshPlace {
-  readonly meshName: string;
-  readonly osmNamespace: string;
-}
 
 /** The whole mesh but its pods, in eight reads at once. */
 export async function readMesh(

@@ -7,6 +7,13 @@ export const meshName = "osm";
 export const osmNamespace = "osm-system";
 export const osmConfigName = "osm-config";
 
+/** Which mesh, and where its own objects are. */
+export interface MeshPlace {
+  readonly meshName: string;
+  readonly osmNamespace: string;
+}
+export const meshPlace: MeshPlace = { meshName, osmNamespace };
+
 /** API group of EgressRollout, EgressOverride and MeshInjection. */
 export const apiGroup = "egress.openservicemesh.io";
 export const apiVersion = `${apiGroup}/v1alpha1`;
