@@ -27,7 +27,7 @@ export interface Manifests {
 
 export function manifests(parameters: Parameters): Manifests {
   return {
-    definitions: [osmNamespaceObject(parameters), egressRolloutDefinition, meshInjectionDefinition],
+    definitions: [osmNamespaceObject(parameters), egressRolloutDefinition, meshInjectionDefinition(parameters)],
     access: reconcilerAccess(parameters),
     objects: [meshInjection(parameters), egressRollout(parameters)],
     policies: [

@@ -1,5 +1,7 @@
 import { injectionDefaults } from "#lib/mesh/injection.ts";
 import type { EnvoyLogLevel } from "#lib/mesh/osm-config.ts";
+import type { KubeObject } from "#lib/kube/objects.ts";
+import type { Parameters } from "../parameters.ts";
 import { customResourceDefinition, list, object, oneOf, text, type Schema } from "./schema.ts";
 
 const logLevels = [
@@ -23,46 +25,53 @@ function quantity(whenAbsent: string): Schema {
 
 const defaults = injectionDefaults;
 
-/** The parameter of the injection policy. Every default is here, so that the policy finds every field. */
-export const meshInjectionDefinition = customResourceDefinition({
-  kind: "MeshInjection",
-  plural: "meshinjections",
-  hasStatus: false,
-  columns: [
-    { name: "IMAGE", type: "string", jsonPath: ".spec.images.sidecar" },
-    { name: "LOG-LEVEL", type: "string", jsonPath: ".spec.envoyLogLevel" },
-    { name: "AGE", type: "date", jsonPath: ".metadata.creationTimestamp" },
-  ],
-  schema: object(
-    {
-      spec: object(
-        {
-          images: object({ sidecar: text(512, { minLength: 1 }) }, { required: ["sidecar"] }),
-          envoyLogLevel: oneOf(logLevels, { default: defaults.envoyLogLevel }),
-          excludedRanges: list(ipv4Range, 256, { default: defaults.excludedRanges }),
-          excludedPorts: list({ type: "integer", minimum: 1, maximum: 65_535 }, 256, {
-            default: defaults.excludedPorts,
-          }),
-          sidecarResources: object(
-            {
-              cpuRequest: quantity(defaults.sidecarResources.cpuRequest),
-              cpuLimit: quantity(defaults.sidecarResources.cpuLimit),
-              memoryRequest: quantity(defaults.sidecarResources.memoryRequest),
-              memoryLimit: quantity(defaults.sidecarResources.memoryLimit),
+/**
+ * The parameter of the injection policy. Every default is here, this installation's image among them: the policy finds
+ * every field, also after the object was lost and the reconciler has made it again.
+ */
+export function meshInjectionDefinition(parameters: Parameters): KubeObject {
+  return customResourceDefinition({
+    kind: "MeshInjection",
+    plural: "meshinjections",
+    hasStatus: false,
+    columns: [
+      { name: "IMAGE", type: "string", jsonPath: ".spec.images.sidecar" },
+      { name: "LOG-LEVEL", type: "string", jsonPath: ".spec.envoyLogLevel" },
+      { name: "AGE", type: "date", jsonPath: ".metadata.creationTimestamp" },
+    ],
+    schema: object(
+      {
+        spec: object(
+          {
+            images: object(
+              { sidecar: text(512, { minLength: 1, default: parameters.images.sidecar }) },
+              { default: {} },
+            ),
+            envoyLogLevel: oneOf(logLevels, { default: defaults.envoyLogLevel }),
+            excludedRanges: list(ipv4Range, 256, { default: defaults.excludedRanges }),
+            excludedPorts: list({ type: "integer", minimum: 1, maximum: 65_535 }, 256, {
+              default: defaults.excludedPorts,
+            }),
+            sidecarResources: object(
+              {
+                cpuRequest: quantity(defaults.sidecarResources.cpuRequest),
+                cpuLimit: quantity(defaults.sidecarResources.cpuLimit),
+                memoryRequest: quantity(defaults.sidecarResources.memoryRequest),
+                memoryLimit: quantity(defaults.sidecarResources.memoryLimit),
+              },
+              { default: {} },
+            ),
+            configNames: {
+              type: "object",
+              description: "ConfigMap names of service accounts of more than 241 characters, by account",
+              additionalProperties: text(253),
+              maxProperties: 1_000,
+              default: defaults.configNames,
             },
-            { default: {} },
-          ),
-          configNames: {
-            type: "object",
-            description: "ConfigMap names of service accounts of more than 241 characters, by account",
-            additionalProperties: text(253),
-            maxProperties: 1_000,
-            default: defaults.configNames,
           },
-        },
-        { required: ["images"] },
-      ),
-    },
-    { required: ["spec"] },
-  ),
-});
+        ),
+      },
+      { required: ["spec"] },
+    ),
+  });
+}

@@ -55,15 +55,16 @@ const initContainers: Variable = {
 };
 
 /**
- * Whether the pod comes with our two containers: a copy of a live pod, or another plug-in changed it after us. They are
- * rendered anew and put first again, whatever is in them. A container that merely has one of the names is the user's,
- * and the API server refuses the pod for the duplicate.
+ * Whether the pod comes with all that we add, once each: a copy of a live pod, or the policy's second round, after
+ * another plug-in changed the pod. Then ours are rendered anew and put first again, whatever is in them. Anything less is
+ * the user's and only has one of our names; the API server refuses the pod for the duplicate.
  */
 const brought: Variable = {
   name: "brought",
   expression: cel`
-    variables.initContainers.exists(c, c.name == ${sidecar.captureContainer})
-      && variables.initContainers.exists(c, c.name == ${sidecar.container} && c.?restartPolicy.orValue("") == "Always")`.text,
+    variables.initContainers.exists_one(c, c.name == ${sidecar.captureContainer})
+      && variables.initContainers.exists_one(c, c.name == ${sidecar.container})
+      && ${[...volumeNames]}.all(name, object.spec.?volumes.orValue([]).exists_one(v, v.name == name))`.text,
 };
 
 const ownInitContainers: Variable = {

@@ -40,7 +40,7 @@ export function reconcilerPolicy(parameters: Parameters): KubeObject {
           rule("", ["configmaps", "pods"], ["CREATE", "UPDATE", "DELETE"]),
           rule("", ["pods/*"], ["CREATE", "UPDATE", "CONNECT"]),
           rule("coordination.k8s.io", ["leases"], ["CREATE", "UPDATE", "DELETE"]),
-          rule("egress.openservicemesh.io", ["*"], ["CREATE", "UPDATE", "DELETE"]),
+          rule("egress.openservicemesh.io", ["*/*"], ["CREATE", "UPDATE", "DELETE"]),
         ],
       },
       matchConditions: [

@@ -29,8 +29,8 @@ const inOsmNamespace: readonly Rule[] = [
   { apiGroups: [apiGroup], resources: ["egressrollouts"], resourceNames: [rolloutName], verbs: ["get"] },
   // Lost, it is made again; the policy sees to the name.
   { apiGroups: [apiGroup], resources: ["egressrollouts"], verbs: ["create"] },
-  { apiGroups: [apiGroup], resources: ["egressrollouts/status"], resourceNames: [rolloutName], verbs: ["patch"] },
-  { apiGroups: [apiGroup], resources: ["meshinjections"], resourceNames: [injectionName], verbs: ["get", "patch"] },
+  { apiGroups: [apiGroup], resources: ["egressrollouts/status"], resourceNames: [rolloutName], verbs: ["update"] },
+  { apiGroups: [apiGroup], resources: ["meshinjections"], resourceNames: [injectionName], verbs: ["get", "create", "patch"] },
 ];
 
 export function reconcilerAccess(parameters: Parameters): KubeObject[] {
