@@ -12,11 +12,12 @@ import { openQueue, type Message } from "#lib/aws/queue.ts";
 import { runQueuedPass } from "#lib/aws/queued-pass.ts";
 import { reconcileSettings } from "#lib/aws/settings.ts";
 import type { Hint } from "#lib/events/hint-event.ts";
+import { clusterPorts } from "#lib/kube/cluster-ports.ts";
+import { meshPlace } from "#lib/mesh/names.ts";
 import { reconcileCluster } from "#lib/reconcile/reconcile-cluster.ts";
 
 const settings = reconcileSettings(process.env);
 const logger = new Logger();
-const log = passLog(logger);
 const metrics = new Metrics();
 const queue = openQueue(settings);
 const bus = openEventBus(settings.busName, settings.region);
@@ -27,12 +28,12 @@ export const handler = middy<SQSEvent, void, Error, Context>()
   .use(logMetrics(metrics, { captureColdStartMetric: true }))
   .handler(async (event, context) => {
     const hide = (message: Message) => queue.hide(message, settings.visibilitySeconds);
-    recordOutcome(metrics, await runQueuedPass(event, { ...queue, hide, log, reconcile }));
+    recordOutcome(metrics, await runQueuedPass(event, { ...queue, hide, reconcile, log: passLog(logger) }));
 
     async function reconcile(hint: Hint) {
-      logger.appendKeys({ cluster: hint.cluster, source: hint.source, correlationId: hint.correlationId });
-      metrics.addDimension("cluster", hint.cluster);
-      const pass = passContext(hint, { context, bus, metrics, log });
-      return clusters.use(hint.cluster, (connection) => reconcileCluster(connection, pass));
+      const pass = passContext(hint, { context, bus, metrics, logger });
+      return clusters.use(hint.cluster, (connection) =>
+        reconcileCluster(clusterPorts(connection, meshPlace, pass.passId), pass),
+      );
     }
   });

@@ -12,12 +12,15 @@ export interface Invocation {
   readonly context: { readonly awsRequestId: string; getRemainingTimeInMillis(): number };
   readonly bus: EventBus;
   readonly metrics: Metrics;
-  readonly log: PassLog;
+  readonly logger: Logger;
 }
 
 /** What the pass learns from the event, and where it may tell what it did. */
-export function passContext(hint: Hint, { context, bus, metrics, log }: Invocation): PassContext {
-  const { source, actor, correlationId, occurredAt } = hint;
+export function passContext(hint: Hint, { context, bus, metrics, logger }: Invocation): PassContext {
+  const { cluster, source, actor, correlationId, occurredAt } = hint;
+  // Every line and figure of this invocation, from here on.
+  logger.appendKeys({ cluster, source, correlationId });
+  metrics.addDimension("cluster", cluster);
   const revision = hint.revision ?? hint.resourceVersion;
   return {
     passId: context.awsRequestId,
@@ -32,10 +35,10 @@ export function passContext(hint: Hint, { context, bus, metrics, log }: Invocati
     msLeft: () => context.getRemainingTimeInMillis(),
     async publish(event) {
       const time = new Date().toISOString();
-      await bus.put([resultEntry(event, { id: randomUUID(), version: 1, cluster: hint.cluster, time })]);
+      await bus.put([resultEntry(event, { id: randomUUID(), version: 1, cluster, time })]);
       countResult(metrics, event);
     },
-    log,
+    log: passLog(logger),
   };
 }
 
