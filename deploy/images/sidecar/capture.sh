@@ -83,6 +83,8 @@ refusal6() {
   echo '*filter'
   echo ':PROXY_REFUSE - [0:0]'
   echo '-A PROXY_REFUSE -o lo -j RETURN'
+  # An ICMP error would only reach the client at its next try, a second later.
+  echo '-A PROXY_REFUSE -p tcp -j REJECT --reject-with tcp-reset'
   echo '-A PROXY_REFUSE -j REJECT'
   jump ip6tables filter -j PROXY_REFUSE
   echo COMMIT
