@@ -22,7 +22,6 @@ export default defineConfig({
           name: "apiserver",
           include: [apiserver],
           globalSetup: ["test/apiserver/setup.ts"],
-          globalSetup: ["test/apiserver/setup.ts"],
           setupFiles: ["test/fast-check.setup.ts"],
           testTimeout: 60_000,
           hookTimeout: 120_000,

@@ -15,9 +15,11 @@ export interface EventSinkSettings {
  * @param entries  at most ten
  * @returns        those that EventBridge did not take, in their order: it answers 200 also when some failed
  */
-export function openEventSink({ busName, region, endpoint }: EventSinkSettings): (
-  entries: readonly BusEntry[],
-) => Promise<readonly BusEntry[]> {
+export function openEventSink({
+  busName,
+  region,
+  endpoint,
+}: EventSinkSettings): (entries: readonly BusEntry[]) => Promise<readonly BusEntry[]> {
   let client: EventBridgeClient | undefined;
   return async (entries) => {
     const { EventBridgeClient, PutEventsCommand } = await import("@aws-sdk/client-eventbridge");

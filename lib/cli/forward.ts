@@ -19,7 +19,9 @@ export function forwardCommand(): Command {
   return new Command("forward")
     .description("Watch the mesh and send an event to EventBridge for every change that concerns it")
     .addOption(
-      new Option("--event-bus-name <name>", "name or ARN of the event bus").env("OSM_EVENT_BUS_NAME").makeOptionMandatory(),
+      new Option("--event-bus-name <name>", "name or ARN of the event bus")
+        .env("OSM_EVENT_BUS_NAME")
+        .makeOptionMandatory(),
     )
     .addOption(
       new Option("--cluster-name <name>", "this cluster's name, as EKS knows it")
@@ -28,7 +30,9 @@ export function forwardCommand(): Command {
         .makeOptionMandatory(),
     )
     .addOption(new Option("--region <region>", "AWS region of the bus").env("AWS_REGION"))
-    .addOption(new Option("--aws-endpoint-url <url>", "where EventBridge answers, if not at AWS").env("AWS_ENDPOINT_URL"))
+    .addOption(
+      new Option("--aws-endpoint-url <url>", "where EventBridge answers, if not at AWS").env("AWS_ENDPOINT_URL"),
+    )
     .option("--kubeconfig <file>", "kubeconfig file; in a pod its service account is used")
     .option("--context <name>", "context of the kubeconfig")
     .action(runForward);

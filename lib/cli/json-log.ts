@@ -6,7 +6,9 @@ export interface JsonLog {
 }
 
 export function jsonLog(write: (line: string) => void = (line) => process.stdout.write(line)): JsonLog {
-  const at = (level: string) => (message: string, fields: Record<string, unknown> = {}) =>
-    write(`${JSON.stringify({ time: new Date().toISOString(), level, message, ...fields })}\n`);
+  const at =
+    (level: string) =>
+    (message: string, fields: Record<string, unknown> = {}) =>
+      write(`${JSON.stringify({ time: new Date().toISOString(), level, message, ...fields })}\n`);
   return { info: at("info"), warn: at("warn"), error: at("error") };
 }

@@ -1,13 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { objectChanged } from "../events/hint-event.ts";
 import type { KubeConnection } from "../kube/connection.ts";
-import { watch, type Seen } from "../kube/watch.ts";
+import { type Seen, watch } from "../kube/watch.ts";
 import { osmConfigName, osmNamespace } from "../mesh/names.ts";
-import { startDelivery, type DeliveryFigures, type SendEvents } from "./delivery.ts";
-import { openLedger, type Change } from "./ledger.ts";
-import { dueMs, offer, startPace, tick, type Step } from "./pace.ts";
+import { type DeliveryFigures, type SendEvents, startDelivery } from "./delivery.ts";
+import { type Change, openLedger } from "./ledger.ts";
+import { dueMs, offer, type Step, startPace, tick } from "./pace.ts";
 import { reduceObject, type SeenObject } from "./seen-object.ts";
-import { watched, type Watched } from "./watched.ts";
+import { type Watched, watched } from "./watched.ts";
 
 export interface ForwarderPorts {
   readonly connection: KubeConnection;
@@ -49,13 +49,17 @@ export async function forward(ports: ForwarderPorts, signal: AbortSignal): Promi
   function take(step: Step<Change>): void {
     pace = step.pace;
     for (const { change, urgent } of step.send) {
-      delivery.post(objectChanged({ id: randomUUID(), version: 1, cluster, time: new Date().toISOString() }, eventOf(change)), urgent);
+      delivery.post(
+        objectChanged({ id: randomUUID(), version: 1, cluster, time: new Date().toISOString() }, eventOf(change)),
+        urgent,
+      );
       log.info("forwarding", { ...change });
     }
     clearTimeout(timer);
     const due = dueMs(pace);
     // Rounded up: a timer that fires early would find nothing due and be set again.
-    if (due !== undefined) timer = setTimeout(() => take(tick(pace, performance.now())), Math.ceil(due - performance.now()));
+    if (due !== undefined)
+      timer = setTimeout(() => take(tick(pace, performance.now())), Math.ceil(due - performance.now()));
   }
 
   function onSeen(kind: Watched["kind"], seen: Seen<SeenObject>): void {

@@ -71,7 +71,9 @@ export const forwarderAccess: {
     rules: [
       {
         apiGroups: [""],
-        resources: watched.filter(({ target }) => target.namespace === undefined).map(({ target }) => target.resource.plural),
+        resources: watched
+          .filter(({ target }) => target.namespace === undefined)
+          .map(({ target }) => target.resource.plural),
         verbs: ["list", "watch"],
       },
     ],

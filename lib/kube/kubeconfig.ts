@@ -1,5 +1,5 @@
 import { KubeConfig } from "@kubernetes/client-node";
-import { openConnection, type Impersonation, type KubeConnection } from "./connection.ts";
+import { type Impersonation, type KubeConnection, openConnection } from "./connection.ts";
 
 /**
  * The cluster that kubectl would speak to: `--kubeconfig`, `$KUBECONFIG`, `~/.kube/config`, and in a pod without any of

@@ -1,4 +1,4 @@
-import { type Reason } from "../errors.ts";
+import type { Reason } from "../errors.ts";
 
 /** One line of a watch. */
 export type WatchLine =
@@ -10,7 +10,10 @@ const kinds = { ADDED: "added", MODIFIED: "modified", DELETED: "deleted", BOOKMA
 
 /** Total: a line that is no watch event is an error line, not an exception. */
 export function parseWatchLine(text: string): WatchLine {
-  let line: { type?: unknown; object?: { metadata?: { resourceVersion?: unknown }; code?: unknown; message?: unknown } };
+  let line: {
+    type?: unknown;
+    object?: { metadata?: { resourceVersion?: unknown }; code?: unknown; message?: unknown };
+  };
   try {
     line = JSON.parse(text);
   } catch {

@@ -1,7 +1,26 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { emptyOutbox, giveBack, maxBatch, maxWaiting, put, take, type Outbox, type Outgoing } from "#lib/forwarder/outbox.ts";
-import { bucketMs, dueMs, offer, startPace, startPatienceMs, tick, type Arrival, type Pace, type Step } from "#lib/forwarder/pace.ts";
+import {
+  emptyOutbox,
+  giveBack,
+  maxBatch,
+  maxWaiting,
+  type Outbox,
+  type Outgoing,
+  put,
+  take,
+} from "#lib/forwarder/outbox.ts";
+import {
+  type Arrival,
+  bucketMs,
+  dueMs,
+  offer,
+  type Pace,
+  type Step,
+  startPace,
+  startPatienceMs,
+  tick,
+} from "#lib/forwarder/pace.ts";
 
 /** An event carries the number of the newest change that had been seen when it was made. */
 interface World {
@@ -46,7 +65,13 @@ function proceed(world: World, fate: number): void {
 test("every change is followed by an event that gets in, whatever fails before", () => {
   fc.assert(
     fc.property(fc.array(arrival, { maxLength: 60 }), fates, (arrivals, fate) => {
-      const world: World = { pace: startPace(watches, 0, 0), outbox: emptyOutbox(), newest: 0, call: undefined, covered: [] };
+      const world: World = {
+        pace: startPace(watches, 0, 0),
+        outbox: emptyOutbox(),
+        newest: 0,
+        call: undefined,
+        covered: [],
+      };
       let nowMs = 0;
       const runTo = (endMs: number) => {
         for (let due = dueMs(world.pace); due !== undefined && due <= endMs; due = dueMs(world.pace)) {

@@ -3,11 +3,11 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { KubeConnection } from "#lib/kube/connection.ts";
 import { openTokenConnection } from "#lib/kube/token-connection.ts";
 import { ensureKubernetesBinary } from "../../../tools/setup/kubernetes-binary.ts";
-import { startApiServer, type ApiServer } from "../server.ts";
+import { type ApiServer, startApiServer } from "../server.ts";
 import { compact } from "./etcd.ts";
-import { openMesh, prepareMesh, type Mesh } from "./mesh.ts";
-import { startProxy, type BreakableProxy } from "./proxy.ts";
-import { run, type Received, type Running } from "./running.ts";
+import { type Mesh, openMesh, prepareMesh } from "./mesh.ts";
+import { type BreakableProxy, startProxy } from "./proxy.ts";
+import { type Received, type Running, run } from "./running.ts";
 
 // A server of its own: it is restarted here.
 let server: ApiServer;
@@ -56,7 +56,8 @@ describe("with the forwarder's own rights", () => {
     await forwarder.quiet(1_500);
     const from = forwarder.received.length;
     const startedMs = performance.now();
-    for (let flip = 0; flip < 10; flip++) await mesh.patchConfig({ egress: flip % 2 === 0 ? "true" : "false" }, "kubectl-patch");
+    for (let flip = 0; flip < 10; flip++)
+      await mesh.patchConfig({ egress: flip % 2 === 0 ? "true" : "false" }, "kubectl-patch");
     await forwarder.quiet(500);
     const events = forwarder.received.slice(from);
     expect(events.map(({ detail }) => detail["actor"])).toEqual(Array(10).fill("kubectl-patch"));
@@ -77,7 +78,10 @@ describe("with the forwarder's own rights", () => {
   });
 
   test.each<[what: string, act: () => Promise<void>]>([
-    ["our own annotation", () => mesh.annotatePod("web", { "openservicemesh.io/sidecar-config-digest": `${Date.now()}` })],
+    [
+      "our own annotation",
+      () => mesh.annotatePod("web", { "openservicemesh.io/sidecar-config-digest": `${Date.now()}` }),
+    ],
     ["a pod without a sidecar", () => mesh.setPodReady("plain", true)],
     ["a Service outside the mesh", () => mesh.createService("other", "web")],
     ["a namespace outside the mesh", () => mesh.createNamespace("elsewhere")],

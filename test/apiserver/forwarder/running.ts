@@ -51,7 +51,9 @@ export function run(connection: KubeConnection): Running {
         await sleep(5);
       }
       const seen = received.slice(from).map(({ kind, name }) => `${kind} ${name}`);
-      throw new Error(`no such event within ${withinMs} ms; came: ${seen.join(", ") || "none"}; ${warnings.slice(-3).join("; ")}`);
+      throw new Error(
+        `no such event within ${withinMs} ms; came: ${seen.join(", ") || "none"}; ${warnings.slice(-3).join("; ")}`,
+      );
     },
     async quiet(quietMs) {
       for (let checks = 0; checks < 200; checks++) {

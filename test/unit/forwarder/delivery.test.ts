@@ -4,7 +4,10 @@ import { objectChanged } from "#lib/events/hint-event.ts";
 import { startDelivery } from "#lib/forwarder/delivery.ts";
 
 const entry = (name: string): BusEntry =>
-  objectChanged({ id: name, version: 1, cluster: "test", time: "2026-01-01T00:00:00.000Z" }, { object: { kind: "Pod", name } });
+  objectChanged(
+    { id: name, version: 1, cluster: "test", time: "2026-01-01T00:00:00.000Z" },
+    { object: { kind: "Pod", name } },
+  );
 const idOf = ({ detail }: BusEntry) => detail.metadata.id;
 
 test("failed entries go again, alone and first, until they are in", async () => {
@@ -20,8 +23,17 @@ test("failed entries go again, alone and first, until they are in", async () => 
   );
   for (const name of ["a", "b", "c"]) delivery.post(entry(name), true);
   await delivery.close(5_000);
-  expect(calls).toEqual([["a", "b", "c"], ["a", "c"], ["a", "c"], ["a", "c"]]);
-  expect(troubles).toEqual([[undefined, 2], [new Error("no answer"), 2], [undefined, 2]]);
+  expect(calls).toEqual([
+    ["a", "b", "c"],
+    ["a", "c"],
+    ["a", "c"],
+    ["a", "c"],
+  ]);
+  expect(troubles).toEqual([
+    [undefined, 2],
+    [new Error("no answer"), 2],
+    [undefined, 2],
+  ]);
   expect(delivery.figures()).toEqual({ sent: 3, refused: 6, absorbed: 0, waiting: 0 });
 });
 

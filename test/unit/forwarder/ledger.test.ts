@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { openLedger, type Ledger } from "#lib/forwarder/ledger.ts";
+import { type Ledger, openLedger } from "#lib/forwarder/ledger.ts";
 import { reduceObject } from "#lib/forwarder/seen-object.ts";
 import type { WatchedKind } from "#lib/forwarder/watched.ts";
-import { configMap, namespace, pod, service, type PodDiffers } from "./objects.ts";
+import { configMap, namespace, type PodDiffers, pod, service } from "./objects.ts";
 
 let ledger: Ledger;
 
@@ -12,7 +12,10 @@ function see(kind: WatchedKind, type: "added" | "modified" | "deleted", decoded:
 }
 
 function list(kind: WatchedKind, ...decoded: object[]): unknown {
-  return ledger.see(kind, { kind: "listed", objects: decoded.map((one) => reduceObject(kind, one)).filter((one) => one !== undefined) });
+  return ledger.see(kind, {
+    kind: "listed",
+    objects: decoded.map((one) => reduceObject(kind, one)).filter((one) => one !== undefined),
+  });
 }
 
 beforeEach(() => {
@@ -117,7 +120,11 @@ describe("a list", () => {
 });
 
 describe("osm-config", () => {
-  const managed = (manager: string, time: string, key: string) => ({ manager, time, fieldsV1: { "f:data": { [key]: {} } } });
+  const managed = (manager: string, time: string, key: string) => ({
+    manager,
+    time,
+    fieldsV1: { "f:data": { [key]: {} } },
+  });
 
   test.each([
     ["every version counts", configMap({ resourceVersion: "2" }), true],
@@ -129,8 +136,16 @@ describe("osm-config", () => {
 
   test.each([
     ["nobody known", [], undefined],
-    ["who owns the key", [managed("helm", "2026-02-01T00:00:00Z", "f:other"), managed("flux", "2026-01-01T00:00:00Z", "f:egress")], "flux"],
-    ["the last of two owners", [managed("a", "2026-01-02T00:00:00Z", "f:egress"), managed("b", "2026-01-01T00:00:00Z", "f:egress")], "a"],
+    [
+      "who owns the key",
+      [managed("helm", "2026-02-01T00:00:00Z", "f:other"), managed("flux", "2026-01-01T00:00:00Z", "f:egress")],
+      "flux",
+    ],
+    [
+      "the last of two owners",
+      [managed("a", "2026-01-02T00:00:00Z", "f:egress"), managed("b", "2026-01-01T00:00:00Z", "f:egress")],
+      "a",
+    ],
   ])("its actor: %s", (_what, managedFields, actor) => {
     expect(reduceObject("ConfigMap", configMap({ managedFields }))?.actor).toBe(actor);
   });

@@ -4,7 +4,10 @@ export function configMap(differs: object = {}): object {
 }
 
 export function namespace(name: string, differs: object = {}): object {
-  return { metadata: { name, uid: `ns-${name}`, resourceVersion: "1", labels: {}, ...differs }, spec: { finalizers: [] } };
+  return {
+    metadata: { name, uid: `ns-${name}`, resourceVersion: "1", labels: {}, ...differs },
+    spec: { finalizers: [] },
+  };
 }
 
 export function service(name: string, differs: { spec?: object; metadata?: object; status?: object } = {}): object {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { emptyOutbox, giveBack, maxBatch, maxWaiting, put, take, type Outbox } from "#lib/forwarder/outbox.ts";
+import { emptyOutbox, giveBack, maxBatch, maxWaiting, type Outbox, put, take } from "#lib/forwarder/outbox.ts";
 
 const fill = (...events: string[]): Outbox<string> =>
   events.reduce((outbox, event) => put(outbox, { event, urgent: event.startsWith("!") }), emptyOutbox<string>());

@@ -4,18 +4,26 @@ import { advance, goodLifeMs, maxBackoffMs, minSpacingMs, type WatchAttempt } fr
 const atRest: WatchAttempt = { end: "ended", resourceVersion: "9", lines: 0, tookMs: goodLifeMs };
 
 describe("after an attempt", () => {
-  test.each<[what: string, attempt: Partial<WatchAttempt>, failures: number, from: string | undefined, waitMs: number]>([
-    ["a stream that ended after its life goes on at once", {}, 0, "9", 0],
-    ["one that ended a little early counts", { tookMs: goodLifeMs - 1 }, 1, "9", 200],
-    ["one that brought a line is good, however short", { lines: 1, tookMs: 500 }, 0, "9", 0],
-    ["a good one still keeps its distance", { lines: 1, tookMs: 50 }, 0, "9", minSpacingMs - 50],
-    ["410 lists again", { end: "version-expired" }, 0, undefined, 0],
-    ["410 on the first breath lists again, later", { end: "version-expired", tookMs: 300 }, 1, undefined, 200],
-    ["a cut resumes where it was", { end: "failed", lines: 3 }, 1, "9", 200],
-    ["a dead stream resumes where it was", { end: "silent", tookMs: 70_000 }, 1, "9", 200],
-    ["a refusal resumes where it was", { end: "api-forbidden", tookMs: 1 }, 1, "9", 200],
-    ["a list that failed is a list again", { end: "failed", resourceVersion: undefined, tookMs: 9 }, 1, undefined, 200],
-  ])("%s", (_what, attempt, failures, from, waitMs) => {
+  test.each<[what: string, attempt: Partial<WatchAttempt>, failures: number, from: string | undefined, waitMs: number]>(
+    [
+      ["a stream that ended after its life goes on at once", {}, 0, "9", 0],
+      ["one that ended a little early counts", { tookMs: goodLifeMs - 1 }, 1, "9", 200],
+      ["one that brought a line is good, however short", { lines: 1, tookMs: 500 }, 0, "9", 0],
+      ["a good one still keeps its distance", { lines: 1, tookMs: 50 }, 0, "9", minSpacingMs - 50],
+      ["410 lists again", { end: "version-expired" }, 0, undefined, 0],
+      ["410 on the first breath lists again, later", { end: "version-expired", tookMs: 300 }, 1, undefined, 200],
+      ["a cut resumes where it was", { end: "failed", lines: 3 }, 1, "9", 200],
+      ["a dead stream resumes where it was", { end: "silent", tookMs: 70_000 }, 1, "9", 200],
+      ["a refusal resumes where it was", { end: "api-forbidden", tookMs: 1 }, 1, "9", 200],
+      [
+        "a list that failed is a list again",
+        { end: "failed", resourceVersion: undefined, tookMs: 9 },
+        1,
+        undefined,
+        200,
+      ],
+    ],
+  )("%s", (_what, attempt, failures, from, waitMs) => {
     const next = advance({ resourceVersion: "7", failures: 0 }, { ...atRest, ...attempt }, 1);
     expect(next).toEqual({ cursor: { resourceVersion: from, failures }, waitMs });
   });
