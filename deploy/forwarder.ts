@@ -45,7 +45,7 @@ export function forwarderDeployment(parameters: Parameters, bus: Bus): KubeObjec
               image: parameters.images.forwarder,
               imagePullPolicy: "IfNotPresent",
               args: ["forward"],
-              env: environment(bus),
+              env: environment(parameters, bus),
               ...(bus.credentialsSecret === undefined
                 ? {}
                 : { envFrom: [{ secretRef: { name: bus.credentialsSecret } }] }),
@@ -63,10 +63,15 @@ export function forwarderDeployment(parameters: Parameters, bus: Bus): KubeObjec
   };
 }
 
-function environment(bus: Bus): readonly { readonly name: string; readonly value: string }[] {
+function environment(
+  parameters: Parameters,
+  bus: Bus,
+): readonly { readonly name: string; readonly value: string }[] {
   return [
     { name: "OSM_EVENT_BUS_NAME", value: bus.eventBusName },
     { name: "OSM_CLUSTER_NAME", value: bus.clusterName },
+    { name: "OSM_NAMESPACE", value: parameters.osmNamespace },
+    { name: "OSM_MESH_NAME", value: parameters.meshName },
     { name: "AWS_REGION", value: bus.region },
     ...(bus.endpointUrl === undefined ? [] : [{ name: "AWS_ENDPOINT_URL", value: bus.endpointUrl }]),
   ];

@@ -3,11 +3,14 @@ import { openEventSink } from "../aws/event-sink.ts";
 import { clusterName } from "../events/fields.ts";
 import { forward } from "../forwarder/forward.ts";
 import { openKubeconfig } from "../kube/kubeconfig.ts";
+import { meshPlace } from "../mesh/names.ts";
 import { jsonLog } from "./json-log.ts";
 
 interface ForwardOptions {
   readonly eventBusName: string;
   readonly clusterName: string;
+  readonly osmNamespace: string;
+  readonly meshName: string;
   readonly region?: string;
   readonly awsEndpointUrl?: string;
   readonly kubeconfig?: string;
@@ -32,6 +35,16 @@ export function forwardCommand(): Command {
     .addOption(new Option("--region <region>", "AWS region of the bus").env("AWS_REGION"))
     .addOption(
       new Option("--aws-endpoint-url <url>", "where EventBridge answers, if not at AWS").env("AWS_ENDPOINT_URL"),
+    )
+    .addOption(
+      new Option("--osm-namespace <namespace>", "namespace of osm-config")
+        .env("OSM_NAMESPACE")
+        .default(meshPlace.osmNamespace),
+    )
+    .addOption(
+      new Option("--mesh-name <name>", "the mesh's name in its namespaces' label")
+        .env("OSM_MESH_NAME")
+        .default(meshPlace.meshName),
     )
     .option("--kubeconfig <file>", "kubeconfig file; in a pod its service account is used")
     .option("--context <name>", "context of the kubeconfig")
@@ -59,5 +72,6 @@ async function runForward(options: ForwardOptions): Promise<void> {
     ...(region === undefined ? {} : { region }),
     ...(awsEndpointUrl === undefined ? {} : { endpoint: awsEndpointUrl }),
   });
-  await forward({ connection, cluster: options.clusterName, send, log }, stop.signal);
+  const place = { osmNamespace: options.osmNamespace, meshName: options.meshName };
+  await forward({ connection, cluster: options.clusterName, place, send, log }, stop.signal);
 }

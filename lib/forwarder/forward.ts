@@ -2,17 +2,19 @@ import { randomUUID } from "node:crypto";
 import { objectChanged } from "../events/hint-event.ts";
 import type { KubeConnection } from "../kube/connection.ts";
 import { type Seen, watch } from "../kube/watch.ts";
-import { osmConfigName, osmNamespace } from "../mesh/names.ts";
+import { type MeshPlace, meshPlace, osmConfigName } from "../mesh/names.ts";
 import { type DeliveryFigures, type SendEvents, startDelivery } from "./delivery.ts";
 import { type Change, openLedger } from "./ledger.ts";
 import { dueMs, offer, type Step, startPace, tick } from "./pace.ts";
 import { reduceObject, type SeenObject } from "./seen-object.ts";
-import { type Watched, watched } from "./watched.ts";
+import { type Watched, watchedIn } from "./watched.ts";
 
 export interface ForwarderPorts {
   readonly connection: KubeConnection;
   /** Its name in the events. */
   readonly cluster: string;
+  /** Absent: the usual names. */
+  readonly place?: MeshPlace;
   readonly send: SendEvents;
   readonly log: ForwarderLog;
 }
@@ -26,16 +28,16 @@ export const heartbeatMs = 60_000;
 /** For the last events when the forwarder is told to stop; below the 30 s that a pod gets. */
 export const farewellMs = 5_000;
 
-const start: Change = { kind: "ConfigMap", namespace: osmNamespace, name: osmConfigName };
-
 /**
  * Watches what concerns the mesh and sends an event for it, until the signal. Whatever fails is tried again: the watches
  * by themselves, the events until they are in. What happens while it is not running is made good by the event that every
  * start sends.
  */
 export async function forward(ports: ForwarderPorts, signal: AbortSignal): Promise<void> {
-  const { connection, cluster, log } = ports;
-  const ledger = openLedger();
+  const { connection, cluster, log, place = meshPlace } = ports;
+  const watched = watchedIn(place);
+  const start: Change = { kind: "ConfigMap", namespace: place.osmNamespace, name: osmConfigName };
+  const ledger = openLedger(start);
   const delivery = startDelivery(ports.send, (trouble, events) =>
     log.warn("events not in, sending them again", { events, ...troubleFields(trouble) }),
   );

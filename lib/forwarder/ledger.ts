@@ -1,5 +1,4 @@
 import type { Seen } from "../kube/watch.ts";
-import { osmConfigName, osmNamespace } from "../mesh/names.ts";
 import type { SeenObject } from "./seen-object.ts";
 import type { WatchedKind } from "./watched.ts";
 
@@ -24,7 +23,8 @@ export interface Ledger {
 
 type Remembered = Pick<SeenObject, "namespace" | "name" | "mark" | "startedContainer">;
 
-export function openLedger(): Ledger {
+/** @param osmConfig  what is told when osm-config is not there */
+export function openLedger(osmConfig: Change): Ledger {
   const objects: Record<WatchedKind, Map<string, Remembered>> = {
     ConfigMap: new Map(),
     Namespace: new Map(),
@@ -75,7 +75,10 @@ export function openLedger(): Ledger {
       const counts = seen.kind === "listed" || change(kind, seen);
       if (kind === "Namespace") followNamespaces();
       if (!counts) return undefined;
-      return seen.kind === "listed" ? listChange(kind, seen.objects) : objectChange(kind, seen.object);
+      if (seen.kind !== "listed") return objectChange(kind, seen.object);
+      if (kind !== "ConfigMap") return { kind: `${kind}List`, name: "*" };
+      const found = seen.objects[0];
+      return found ? objectChange(kind, found) : osmConfig;
     },
   };
 }
@@ -93,13 +96,6 @@ function remembered(object: SeenObject, before?: Remembered): Remembered {
 /** A sidecar that stopped is no news by itself (readiness tells); one that runs again is. */
 function isStart(before: Remembered, now: SeenObject): boolean {
   return now.startedContainer !== undefined && now.startedContainer !== before.startedContainer;
-}
-
-/** Lists of osm-config find one object or none, and both are told under its name. */
-function listChange(kind: WatchedKind, objects: readonly SeenObject[]): Change {
-  if (kind !== "ConfigMap") return { kind: `${kind}List`, name: "*" };
-  const found = objects[0];
-  return found ? objectChange(kind, found) : { kind, namespace: osmNamespace, name: osmConfigName };
 }
 
 function objectChange(kind: WatchedKind, { namespace, name, uid, resourceVersion, actor }: SeenObject): Change {

@@ -1,5 +1,5 @@
 import type { WatchTarget } from "../kube/watch.ts";
-import { labels, meshName, osmConfigName, osmNamespace } from "../mesh/names.ts";
+import { labels, type MeshPlace, meshPlace, osmConfigName } from "../mesh/names.ts";
 
 /** Kinds that the forwarder watches. The order is the one in which they are opened. */
 export type WatchedKind = "ConfigMap" | "Namespace" | "ServiceAccount" | "Service" | "Pod";
@@ -14,38 +14,32 @@ export interface Watched {
  * and pods stay in the mesh when their namespace leaves it, so the others are watched across the cluster and reduced
  * here.
  */
-export const watched: readonly Watched[] = [
-  {
-    kind: "ConfigMap",
-    target: {
-      resource: { apiVersion: "v1", plural: "configmaps", namespaced: true },
-      namespace: osmNamespace,
-      fieldSelector: `metadata.name=${osmConfigName}`,
-      // The switch: a connection that died without a word may hide a change of it for this long, no longer.
-      lifeSeconds: 20,
+export function watchedIn(place: MeshPlace): readonly Watched[] {
+  const core = (plural: string, namespaced = true) => ({ apiVersion: "v1", plural, namespaced });
+  return [
+    {
+      kind: "ConfigMap",
+      target: {
+        resource: core("configmaps"),
+        namespace: place.osmNamespace,
+        fieldSelector: `metadata.name=${osmConfigName}`,
+        // The switch: a connection that died without a word may hide a change of it for this long, no longer.
+        lifeSeconds: 20,
+      },
     },
-  },
-  {
-    kind: "Namespace",
-    target: {
-      resource: { apiVersion: "v1", plural: "namespaces", namespaced: false },
-      labelSelector: `${labels.monitoredBy}=${meshName}`,
-      lifeSeconds: 60,
+    {
+      kind: "Namespace",
+      target: {
+        resource: core("namespaces", false),
+        labelSelector: `${labels.monitoredBy}=${place.meshName}`,
+        lifeSeconds: 60,
+      },
     },
-  },
-  {
-    kind: "ServiceAccount",
-    target: { resource: { apiVersion: "v1", plural: "serviceaccounts", namespaced: true }, lifeSeconds: 60 },
-  },
-  {
-    kind: "Service",
-    target: { resource: { apiVersion: "v1", plural: "services", namespaced: true }, lifeSeconds: 60 },
-  },
-  {
-    kind: "Pod",
-    target: { resource: { apiVersion: "v1", plural: "pods", namespaced: true }, lifeSeconds: 60 },
-  },
-];
+    { kind: "ServiceAccount", target: { resource: core("serviceaccounts"), lifeSeconds: 60 } },
+    { kind: "Service", target: { resource: core("services"), lifeSeconds: 60 } },
+    { kind: "Pod", target: { resource: core("pods"), lifeSeconds: 60 } },
+  ];
+}
 
 /** A PolicyRule of RBAC. */
 export interface AccessRule {
@@ -60,18 +54,17 @@ export interface AccessRule {
  * everywhere. A list with a field selector on the name is allowed by `resourceNames`.
  */
 export const forwarderAccess: {
-  readonly role: { readonly namespace: string; readonly rules: readonly AccessRule[] };
+  readonly role: { readonly rules: readonly AccessRule[] };
   readonly clusterRole: { readonly rules: readonly AccessRule[] };
 } = {
   role: {
-    namespace: osmNamespace,
     rules: [{ apiGroups: [""], resources: ["configmaps"], resourceNames: [osmConfigName], verbs: ["list", "watch"] }],
   },
   clusterRole: {
     rules: [
       {
         apiGroups: [""],
-        resources: watched
+        resources: watchedIn(meshPlace)
           .filter(({ target }) => target.namespace === undefined)
           .map(({ target }) => target.resource.plural),
         verbs: ["list", "watch"],

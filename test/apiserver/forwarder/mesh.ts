@@ -62,7 +62,7 @@ export async function prepareMesh(admin: KubeConnection, user: string): Promise<
   const subjects = [{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: user }];
   const { role, clusterRole } = forwarderAccess;
   for (const [scope, prefix, rules] of [
-    [`/namespaces/${role.namespace}`, "", role.rules],
+    ["/namespaces/osm-system", "", role.rules],
     ["", "cluster", clusterRole.rules],
   ] as const) {
     const kind = prefix === "" ? "Role" : "ClusterRole";

@@ -4,6 +4,7 @@ import { reduceObject } from "#lib/forwarder/seen-object.ts";
 import type { WatchedKind } from "#lib/forwarder/watched.ts";
 import { configMap, namespace, type PodDiffers, pod, service } from "./objects.ts";
 
+const osmConfig = { kind: "ConfigMap", namespace: "osm-system", name: "osm-config" } as const;
 let ledger: Ledger;
 
 function see(kind: WatchedKind, type: "added" | "modified" | "deleted", decoded: object): boolean {
@@ -19,7 +20,7 @@ function list(kind: WatchedKind, ...decoded: object[]): unknown {
 }
 
 beforeEach(() => {
-  ledger = openLedger();
+  ledger = openLedger(osmConfig);
   list("Namespace", namespace("shop"));
 });
 
@@ -95,7 +96,7 @@ describe("a Service", () => {
   });
 
   test("counts while the namespaces are not known yet", () => {
-    ledger = openLedger();
+    ledger = openLedger(osmConfig);
     expect(see("Service", "added", service("web"))).toBe(true);
   });
 });
@@ -107,7 +108,7 @@ describe("a list", () => {
   });
 
   test("of osm-config is told under its name, found or not", () => {
-    expect(list("ConfigMap")).toEqual({ kind: "ConfigMap", namespace: "osm-system", name: "osm-config" });
+    expect(list("ConfigMap")).toEqual(osmConfig);
     expect(list("ConfigMap", configMap())).toMatchObject({ uid: "cm", resourceVersion: "1" });
   });
 
