@@ -1,0 +1,146 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Command } from "commander";
+import pLimit from "p-limit";
+import { EgressError } from "../errors.ts";
+import { forward } from "../forwarder/forward.ts";
+import { clusterPorts } from "../kube/cluster-ports.ts";
+import type { KubeConnection } from "../kube/connection.ts";
+import { meshName, reconcilersGroup } from "../mesh/names.ts";
+import type { PassOutcome } from "../reconcile/pass.ts";
+import { reconcileCluster } from "../reconcile/reconcile-cluster.ts";
+import { asReconciler, clusterOptions, type ClusterOptions, connect, withClusterOptions } from "./cluster-options.ts";
+import { CommandError } from "./failure.ts";
+import { type JsonLog, jsonLog } from "./json-log.ts";
+import { positiveNumber } from "./numbers.ts";
+
+interface ReconcileOptions {
+  readonly watch?: boolean;
+  readonly driftInterval: number;
+}
+
+/** As long as a function has. */
+const passMs = 60_000;
+/** Until the next try after a pass that failed while watching. */
+const retryMs = 5_000;
+const maxPassesAtOnce = 3;
+
+/** `osm reconcile`: the pass that the function runs, from a laptop or a pod. It acts as the reconcilers' group. */
+export function reconcileCommand(): Command {
+  return withClusterOptions(new Command("reconcile"))
+    .description("Bring every sidecar to what osm-config says, and verify it: the function's own pass, without AWS")
+    .option("--watch", "stay, and reconcile whenever something changes")
+    .option("--drift-interval <seconds>", "with --watch: ask every sidecar this often", positiveNumber, 300)
+    .action((options: ReconcileOptions, command: Command) => runReconcile(options, clusterOptions(command)));
+}
+
+async function runReconcile(options: ReconcileOptions, cluster: ClusterOptions): Promise<void> {
+  const connection = connect(cluster, asReconciler);
+  const log = jsonLog();
+  const pass = (kind: "hint" | "drift") => runPass(connection, cluster.osmNamespace, kind, log);
+  if (!options.watch) {
+    const outcome = await pass("drift");
+    const { verified, sidecars } = outcome.figures;
+    console.log(`${outcome.kind}: ${verified} of ${sidecars} sidecars verified in ${outcome.figures.tookMs} ms`);
+    if (outcome.kind !== "settled") process.exitCode = 1;
+    else if (verified < sidecars) process.exitCode = 3;
+    return;
+  }
+  const stop = new AbortController();
+  for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => stop.abort());
+  const wake = openWakeUps();
+  const watching = forward(
+    {
+      connection: connect(cluster),
+      cluster: "local",
+      log,
+      send: async () => {
+        wake.call();
+        return [];
+      },
+    },
+    stop.signal,
+  );
+  await Promise.all([watching, passesUntil(stop.signal, wake, pass, options.driftInterval * 1000, log)]);
+}
+
+/**
+ * A pass waits for slow sidecars and for connections to be cut without holding the Lease, so the next one starts beside
+ * it and takes over; as in the function, where each event has an invocation of its own.
+ */
+async function passesUntil(
+  signal: AbortSignal,
+  wake: WakeUps,
+  pass: (kind: "hint" | "drift") => Promise<PassOutcome>,
+  driftMs: number,
+  log: JsonLog,
+): Promise<void> {
+  const limit = pLimit(maxPassesAtOnce);
+  let driftDueMs = 0;
+  while (!signal.aborted) {
+    const kind = Date.now() >= driftDueMs ? "drift" : "hint";
+    if (kind === "drift") driftDueMs = Date.now() + driftMs;
+    // One that waits to start will see everything that changes until then.
+    if (limit.pendingCount === 0) void limit(() => onePass(kind));
+    const waitMs = Math.max(driftDueMs - Date.now(), 0);
+    await Promise.race([wake.next(), sleep(waitMs, undefined, { signal }).catch(() => undefined)]);
+  }
+
+  async function onePass(kind: "hint" | "drift"): Promise<void> {
+    try {
+      const outcome = await pass(kind);
+      log.info("pass ended", { kind: outcome.kind, ...outcome.figures });
+      if (outcome.kind === "out-of-time") wake.call();
+    } catch (error) {
+      log.warn("pass failed", { trouble: error instanceof Error ? error.message : String(error) });
+      await sleep(retryMs, undefined, { signal }).catch(() => undefined);
+      wake.call();
+    }
+  }
+}
+
+/** Wake-ups while a pass runs make one more pass, however many they were. */
+interface WakeUps {
+  call(): void;
+  next(): Promise<void>;
+}
+
+function openWakeUps(): WakeUps {
+  let { promise, resolve } = Promise.withResolvers<void>();
+  return {
+    call: () => resolve(),
+    async next() {
+      await promise;
+      ({ promise, resolve } = Promise.withResolvers<void>());
+    },
+  };
+}
+
+async function runPass(
+  connection: KubeConnection,
+  osmNamespace: string,
+  kind: "hint" | "drift",
+  log: JsonLog,
+): Promise<PassOutcome> {
+  const passId = randomUUID();
+  const endMs = Date.now() + passMs;
+  try {
+    return await reconcileCluster(clusterPorts(connection, { meshName, osmNamespace }, passId), {
+      passId,
+      kind,
+      hint: { source: "osm.cli", correlationId: passId },
+      msLeft: () => endMs - Date.now(),
+      publish: async (event) => log.info(event.detailType, event.detail),
+      log,
+    });
+  } catch (error) {
+    if (error instanceof EgressError && error.message.includes("impersonate")) {
+      throw new CommandError(
+        `you may not act as group ${reconcilersGroup}, whose members alone write sidecar configuration`,
+        "ask for the verb impersonate on it: kubectl create clusterrole osm-act-as-reconciler --verb=impersonate --resource=groups,users",
+        error,
+      );
+    }
+    throw error;
+  }
+}
