@@ -21,6 +21,7 @@ export function passContext(hint: Hint, { context, bus, metrics, logger }: Invoc
   // Every line and figure of this invocation, from here on.
   logger.appendKeys({ cluster, source, correlationId });
   metrics.addDimension("cluster", cluster);
+  logger.info("pass begins", { kind: hint.kind, occurredAt });
   const revision = hint.revision ?? hint.resourceVersion;
   return {
     passId: context.awsRequestId,

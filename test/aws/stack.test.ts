@@ -1,0 +1,164 @@
+import { randomUUID } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { GetQueueAttributesCommand, SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { bundle } from "../../tools/bundle.ts";
+import { planAwsSide, startAwsSide, type AwsSide } from "./aws-side.ts";
+import { deadLetters, type DeadLetter } from "./dead-letters.ts";
+import { freePort, loopbackPlace } from "./place.ts";
+import { putEvent } from "./put-event.ts";
+import { startStandInApiServer, type StandInApiServer } from "./stand-in-api-server.ts";
+
+const visibilitySeconds = 4;
+let place: Awaited<ReturnType<typeof loopbackPlace>>;
+let api: StandInApiServer;
+let aws: AwsSide;
+
+beforeAll(async () => {
+  [place, api] = await Promise.all([loopbackPlace(), startStandInApiServer(), bundle()]);
+  const plan = await planAwsSide(place, { name: "shop", endpoint: api.endpoint, ca: api.ca }, await freePort("127.0.0.1"));
+  aws = await startAwsSide(plan, { visibilitySeconds: String(visibilitySeconds) });
+});
+
+afterAll(async () => {
+  await aws?.stop();
+  await api?.close();
+  await place?.remove();
+});
+
+const metadata = (cluster = "shop") => ({ id: randomUUID(), version: 1, cluster, time: new Date().toISOString() });
+const object = { kind: "ConfigMap", namespace: "osm-system", name: "osm-config" };
+const ask = (cluster: string, extra: object = {}) =>
+  putEvent(aws, aws.credentials.operator, "a.person", "Egress Reconcile Requested", { cluster, ...extra });
+
+/** Bounded by `seconds`. */
+async function eventually<T>(look: () => Promise<T | undefined>, seconds = 30): Promise<T> {
+  const end = Date.now() + seconds * 1_000;
+  for (;;) {
+    const seen = await look();
+    if (seen !== undefined) return seen;
+    if (Date.now() > end) throw new Error(`not within ${seconds} s`);
+    await sleep(100);
+  }
+}
+const deadLetterOf = (id: string): Promise<DeadLetter> =>
+  eventually(async () => (await deadLetters(aws)).find(({ body }) => body.includes(id)), 60);
+
+/** Of the function's log. */
+async function linesOf(id: string): Promise<readonly Readonly<Record<string, unknown>>[]> {
+  return (await aws.logs("reconcile")).flatMap(({ fields, text }) => (fields && text.includes(id) ? [fields] : []));
+}
+
+test("an event becomes a pass over the API server, with the function's token", async () => {
+  api.answer(403);
+  const before = api.requests.length;
+  const detail = { metadata: metadata(), object };
+  const id = await putEvent(aws, aws.credentials.forwarder, "osm.forwarder", "OSM Object Changed", detail);
+  await eventually(async () => api.requests[before]);
+  expect(api.requests[before]?.token).toMatch(/^k8s-aws-v1\.[A-Za-z0-9_-]{300,}$/);
+  await deadLetterOf(id);
+});
+
+test("what RBAC forbids is not tried again: a dead letter with its reason", async () => {
+  api.answer(403);
+  const letter = await deadLetterOf(await ask("shop"));
+  expect(letter).toMatchObject({ reason: "api-forbidden", problem: expect.stringContaining("403 stand-in: 403") });
+});
+
+test("a malformed event is a dead letter at once, and the log names the field", async () => {
+  const before = api.requests.length;
+  const id = await ask("no cluster's name");
+  expect(await deadLetterOf(id)).toMatchObject({
+    reason: "event-malformed",
+    problem: "detail.cluster: not an EKS cluster name",
+  });
+  const logged = (await aws.logs("reconcile")).filter(({ fields }) => fields?.["message"] === "event malformed");
+  expect(logged.map(({ fields }) => fields?.["field"])).toEqual(["detail.cluster"]);
+  await sleep((visibilitySeconds + 2) * 1_000);
+  expect(await linesOf("event malformed")).toHaveLength(1);
+  expect(api.requests.length).toBe(before);
+});
+
+test("a cluster that the role was not given is a dead letter", async () => {
+  const letter = await deadLetterOf(await ask("elsewhere"));
+  expect(letter).toMatchObject({ reason: "aws-forbidden", problem: expect.stringContaining("DescribeCluster elsewhere") });
+});
+
+test("a pass that throws gets its message back after the visibility that it set, five times in all", async () => {
+  api.answer(503);
+  const id = await ask("shop");
+  const letter = await deadLetterOf(id);
+  // Moved by the queue itself, which adds nothing.
+  expect(letter.reason).toBeUndefined();
+  const starts = (await linesOf(id)).filter(({ message }) => message === "pass begins").map(({ timestamp }) => Date.parse(String(timestamp)));
+  expect(starts).toHaveLength(5);
+  for (const [at, start] of starts.slice(1).entries()) {
+    const afterMs = start - (starts[at] ?? NaN);
+    expect(afterMs).toBeGreaterThanOrEqual(visibilitySeconds * 1_000 - 500);
+    expect(afterMs).toBeLessThan(visibilitySeconds * 1_000 + 4_000);
+  }
+});
+
+test.each([
+  ["osm.forwarder", "Egress Reconcile Requested"],
+  ["osm.controller", "OSM Object Changed"],
+  ["osm.reconciler", "Egress Rollout Converged"],
+  ["a.person", "Egress Drift Check Due"],
+])("%s with %s wakes nobody", async (source, type) => {
+  const id = await putEvent(aws, aws.credentials.operator, source, type, { metadata: metadata(), cluster: "shop", object });
+  // One that does wake a pass, sent after it, has become a dead letter when this is looked at.
+  api.answer(403);
+  await deadLetterOf(await ask("shop"));
+  await sleep(1_100);
+  expect((await deadLetters(aws)).filter(({ body }) => body.includes(id))).toEqual([]);
+  expect(await linesOf(id)).toEqual([]);
+});
+
+test("the schedule asks for a drift check, and it becomes a pass", async () => {
+  api.answer(403);
+  const pass = await eventually(
+    async () => (await aws.logs("reconcile")).find(({ fields }) => fields?.["source"] === "osm.drift"),
+    100,
+  );
+  expect(pass.fields).toMatchObject({ cluster: "shop" });
+});
+
+test("no log line has a token, a key or a secret in it", async () => {
+  const lines = [...(await aws.logs("reconcile")), ...(await aws.logs("check-drift"))].map(({ text }) => text);
+  expect(lines.length).toBeGreaterThan(10);
+  const secret = /k8s-aws-v1|X-Amz-S|Bearer|authorization:|ASIA[A-Z0-9]{12}/i;
+  expect(lines.filter((line) => secret.test(line))).toEqual([]);
+});
+
+test("every pass gives its figures, by cluster", async () => {
+  const figures = (await aws.logs("reconcile")).filter(({ fields }) => fields && "_aws" in fields);
+  expect(figures.map(({ fields }) => fields)).toContainEqual(
+    expect.objectContaining({ cluster: "shop", service: "osm-egress", DeadLetters: 1 }),
+  );
+});
+
+test("the forwarder may put events, and nothing else", async () => {
+  const client = new SQSClient({ endpoint: aws.endpoint, region: aws.region, credentials: aws.credentials.forwarder });
+  const send = client.send(new SendMessageCommand({ QueueUrl: aws.queueUrl, MessageBody: "{}" }));
+  await expect(send).rejects.toThrow(/not authorized|AccessDenied/);
+  client.destroy();
+  const other = putEvent({ ...aws, busName: "default" }, aws.credentials.forwarder, "osm.forwarder", "OSM Object Changed", {});
+  await expect(other).rejects.toThrow(/not authorized|AccessDenied/);
+});
+
+test("time-outs, visibilities and receive counts fit each other", async () => {
+  const client = new SQSClient({ endpoint: aws.endpoint, region: aws.region, credentials: aws.credentials.root });
+  const { Attributes } = await client.send(
+    new GetQueueAttributesCommand({ QueueUrl: aws.queueUrl, AttributeNames: ["All"] }),
+  );
+  client.destroy();
+  expect(Attributes).toMatchObject({ VisibilityTimeout: "360", SqsManagedSseEnabled: "true" });
+  expect(JSON.parse(Attributes?.["RedrivePolicy"] ?? "{}")).toMatchObject({ maxReceiveCount: 5 });
+
+  const path = join(place.directory, "deploy/package/cloudformation-template-update-stack.json");
+  const { Resources } = JSON.parse(await readFile(path, "utf8")) as { Resources: Record<string, { Properties: object }> };
+  expect(Resources["ReconcileLambdaFunction"]?.Properties).toMatchObject({ Timeout: 60, Runtime: "nodejs24.x" });
+  expect(Resources["ReconcileEventSourceMappingSQSQueue"]?.Properties).toMatchObject({ BatchSize: 1 });
+});
