@@ -15,9 +15,15 @@ import { askSidecar } from "./sidecar-status.ts";
 /**
  * The real ports of a pass.
  *
- * @param passId  the Lease's holder, unique per pass
+ * @param passId      the Lease's holder, unique per pass
+ * @param alsoInMesh  namespaces to treat as labelled already
  */
-export function clusterPorts(plain: KubeConnection, place: MeshPlace, passId: string): ClusterPorts {
+export function clusterPorts(
+  plain: KubeConnection,
+  place: MeshPlace,
+  passId: string,
+  alsoInMesh: readonly string[] = [],
+): ClusterPorts {
   let sent = 0;
   const connection: KubeConnection = {
     ...plain,
@@ -34,7 +40,7 @@ export function clusterPorts(plain: KubeConnection, place: MeshPlace, passId: st
 
   return {
     async readMesh() {
-      const seen = await readMesh(connection, place, clock);
+      const seen = await readMesh(connection, place, clock, alsoInMesh);
       osmConfigUid = seen.osmConfig?.uid;
       return seen;
     },

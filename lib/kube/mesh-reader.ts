@@ -9,11 +9,16 @@ import { listAll } from "./list.ts";
 import { read } from "./objects.ts";
 import { decodeSidecarConfigMap } from "./sidecar-config-map.ts";
 
-/** The whole mesh but its pods, in eight reads at once. */
+/**
+ * The whole mesh but its pods, in eight reads at once.
+ *
+ * @param alsoInMesh  namespaces that are about to get the mesh's label: rendered first, labelled then
+ */
 export async function readMesh(
   connection: KubeConnection,
   place: MeshPlace,
   clock: ServerClock,
+  alsoInMesh: readonly string[] = [],
 ): Promise<MeshObservation> {
   const own = `/apis/${apiVersion}/namespaces/${place.osmNamespace}`;
   const [osmConfig, namespaces, accounts, services, configMaps, injection, rollout, lease] = await Promise.all([
@@ -31,7 +36,7 @@ export async function readMesh(
     read<Rollout>(connection, `${own}/egressrollouts/${rolloutName}`),
     readLease(connection, place.osmNamespace, clock),
   ]);
-  const inMesh = new Set(namespaces);
+  const inMesh = new Set([...namespaces, ...alsoInMesh]);
   return {
     osmConfig: osmConfig && decodeOsmConfig(osmConfig),
     accounts: accounts.filter((account) => inMesh.has(account.namespace)),

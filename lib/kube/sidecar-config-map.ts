@@ -8,6 +8,7 @@ interface RawConfigMap {
   readonly metadata: {
     readonly namespace: string;
     readonly name: string;
+    readonly creationTimestamp?: string;
     readonly annotations?: Readonly<Record<string, string>>;
   };
   readonly data?: Readonly<Record<string, string>>;
@@ -22,6 +23,7 @@ export function decodeSidecarConfigMap(object: unknown): SidecarConfigMap | unde
   return {
     namespace: metadata.namespace,
     name: metadata.name,
+    createdAtMs: Date.parse(metadata.creationTimestamp ?? "") || 0,
     account,
     files: Object.fromEntries(sidecarFiles.flatMap((file) => (data[file] === undefined ? [] : [[file, data[file]]]))),
     settings: parseRunningSettings(metadata.annotations?.[annotations.settings]),

@@ -50,7 +50,7 @@ export async function writeUnderLease(
     const [outcomes] = await Promise.all([
       Promise.all(writes.apply.map((write) => applyOne(ports, write, wanted, held as HeldLease))),
       writes.injection ? ports.applyInjection(wanted.injection) : undefined,
-      ...(podsBefore ? orphans(seen, podsBefore) : []).map((map) => ports.deleteConfigMap(map)),
+      ...(podsBefore ? orphans(seen, podsBefore, ports.nowMs()) : []).map((map) => ports.deleteConfigMap(map)),
     ]);
     failure = outcomes.find((outcome) => outcome.error !== undefined)?.error;
     const rewritten = new Set(outcomes.filter(({ changed }) => changed).map(({ key }) => key));

@@ -54,7 +54,7 @@ async function lookAndAct(ports: ClusterPorts, context: PassContext, suspects: S
   if (isEmpty(configWrites(first, wantedMesh(first)))) {
     const pods = await ports.readPods();
     const wanted = wantedMesh(first);
-    if (!mustWriteForPods(first, wanted, pods)) {
+    if (!mustWriteForPods(first, wanted, pods, ports.nowMs())) {
       const number = first.lease?.transitions ?? 0;
       return verifySidecars(ports, context, { seen: first, wanted, pods, rewritten: suspects, number });
     }
@@ -80,6 +80,11 @@ async function underLease(
 }
 
 /** What only the list of pods tells: accounts without a ConfigMap, ConfigMaps without anybody. */
-function mustWriteForPods(seen: MeshObservation, wanted: Wanted, pods: readonly ObservedPod[]): boolean {
-  return unknownAccounts(wanted, pods).length > 0 || orphans(seen, pods).length > 0;
+function mustWriteForPods(
+  seen: MeshObservation,
+  wanted: Wanted,
+  pods: readonly ObservedPod[],
+  nowMs: number,
+): boolean {
+  return unknownAccounts(wanted, pods).length > 0 || orphans(seen, pods, nowMs).length > 0;
 }

@@ -40,12 +40,20 @@ export function highestFencing(seen: MeshObservation): number {
   return Math.max(seen.lease?.transitions ?? 0, ...seen.configMaps.map((map) => map.fencing));
 }
 
-/** ConfigMaps of accounts that no longer exist and that no pod mounts any more. */
-export function orphans(seen: MeshObservation, pods: readonly ObservedPod[]): readonly SidecarConfigMap[] {
+/** A namespace is labelled after its ConfigMaps are there: until then nobody may take them for left over. */
+const orphanAfterMs = 120_000;
+
+/** ConfigMaps of accounts that are no longer in the mesh and that no pod mounts any more. */
+export function orphans(
+  seen: MeshObservation,
+  pods: readonly ObservedPod[],
+  nowMs: number,
+): readonly SidecarConfigMap[] {
   const accounts = new Set(seen.accounts.map(accountKey));
   const mounted = new Set(pods.map((pod) => `${pod.namespace}/${pod.configMap}`));
   return seen.configMaps.filter(
     (map) =>
+      nowMs - map.createdAtMs > orphanAfterMs &&
       !accounts.has(accountKey({ namespace: map.namespace, name: map.account })) &&
       !mounted.has(`${map.namespace}/${map.name}`),
   );

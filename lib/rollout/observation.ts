@@ -33,6 +33,7 @@ export interface ObservedOsmConfig {
 export interface SidecarConfigMap {
   readonly namespace: string;
   readonly name: string;
+  readonly createdAtMs: number;
   /** From the annotation: the name may have had to be cut. */
   readonly account: string;
   readonly files: Readonly<Partial<Record<SidecarFile, string>>>;
