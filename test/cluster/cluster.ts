@@ -9,6 +9,7 @@ import { ensureKubernetesBinary } from "../../tools/setup/kubernetes-binary.ts";
 import { nodeName } from "./addresses.ts";
 import { openContainerd, startContainerd, type Containerd } from "./containerd.ts";
 import { startControlPlane, type ControlPlaneOptions } from "./control-plane.ts";
+import { dnsObjects, startDns } from "./names.ts";
 import { startNode } from "./node.ts";
 import { openWorld, type World, type WorldRecord } from "./world.ts";
 
@@ -63,7 +64,8 @@ export async function startCluster(world: World, options: ClusterOptions = {}): 
     return true;
   });
   log(`API server ready after ${since()}`);
-  await startNode(world, binary, containerd);
+  const apply = kubectlWith(["apply", "--filename", "-"], { input: listOf(dnsObjects(world.address)) });
+  await Promise.all([startNode(world, binary, containerd), apply.then(() => startDns(world, binary))]);
   await until("the node", 60_000, world, "kubelet", async () => {
     const node = JSON.parse(await kubectlWith(["get", "node", nodeName, "-o", "json"])) as NodeObject;
     const ready = node.status?.conditions?.some((each) => each.type === "Ready" && each.status === "True") ?? false;
@@ -108,10 +110,7 @@ function clusterIn(world: World, containerd: Containerd, kubectlWith: Kubectl, p
     auditLogPath: world.auditLogPath,
     containerd,
     kubectl: (...args) => kubectlWith(args),
-    apply: (...objects) => {
-      const list = { apiVersion: "v1", kind: "List", items: objects };
-      return kubectlWith(["apply", "--filename", "-"], { input: JSON.stringify(list) });
-    },
+    apply: (...objects) => kubectlWith(["apply", "--filename", "-"], { input: listOf(objects) }),
     exec: (namespace, pod, container, ...command) =>
       kubectlWith(["exec", "--namespace", namespace, pod, "--container", container, "--", ...command]),
     importImage: (image) => containerd.importImage(image),
@@ -121,6 +120,10 @@ function clusterIn(world: World, containerd: Containerd, kubectlWith: Kubectl, p
     },
     stop: () => world.stop(),
   };
+}
+
+function listOf(objects: readonly object[]): string {
+  return JSON.stringify({ apiVersion: "v1", kind: "List", items: objects });
 }
 
 interface NodeObject {

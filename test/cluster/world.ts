@@ -5,6 +5,9 @@ import { run, type CommandOptions, type Output } from "../../tools/setup/command
 import { addresses } from "./addresses.ts";
 import { createAuthority, openAuthority, type Authority } from "./certificates.ts";
 import { enterNamespaces, openNamespaces, type Namespaces, type SpawnOptions, type Spawned } from "./namespaces.ts";
+import { addNames } from "./names.ts";
+import { openOutside, startOutside, type Outside } from "./outside/outside.ts";
+import { sites } from "./outside/sites.ts";
 import { claimSlot, releaseSlot, type Slot } from "./slot.ts";
 
 /** One run's own network, processes and mounts; the cluster, the emulator and the outside are in it. */
@@ -24,7 +27,10 @@ export interface World {
   readonly apiServer: { readonly url: string; /** PEM. */ readonly ca: string; readonly caFile: string };
   /** JSON lines, ./audit-policy.ts. */
   readonly auditLogPath: string;
+  readonly outside: Outside;
   logPath(name: string): string;
+  /** Makes the cluster's DNS answer for names outside the cluster; at once, also while it runs. */
+  addNames(address: string, ...names: readonly string[]): Promise<void>;
   /** A command inside, to its end. */
   run(command: readonly string[], options?: CommandOptions): Promise<Output>;
   /** A server inside; it ends with the world at the latest. */
@@ -71,14 +77,20 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     await run(["ip", "link", "set", host, "up"]);
     await namespaces.run(["sh", "-ec", inside(slot.address)]);
     const authority = await createAuthority(join(slot.directory, "pki"));
+    const spawn: World["spawn"] = async (name, command, more = {}) => {
+      const one = await namespaces.spawn(command, { name, logPath: logPathIn(slot, name), ...more });
+      spawned.push(one);
+      return one;
+    };
+    await startOutside({ directory: slot.directory, initPid: namespaces.initPid, spawn });
+    for (const site of Object.values(sites)) {
+      await addNames(slot.directory, site.address, [site.name]);
+      await addNames(slot.directory, site.address6, [site.name6]);
+    }
     log(`world ${slot.name} at ${slot.address}`);
     return {
       ...worldIn(slot, namespaces, authority),
-      async spawn(name, command, more = {}) {
-        const one = await namespaces.spawn(command, { name, logPath: logPathIn(slot, name), ...more });
-        spawned.push(one);
-        return one;
-      },
+      spawn,
       stop: stopOnce,
     };
   } catch (cause) {
@@ -121,6 +133,8 @@ function worldIn(slot: Slot, namespaces: Namespaces, authority: Authority): Omit
     },
     auditLogPath: join(slot.directory, "audit.jsonl"),
     logPath: (name) => logPathIn(slot, name),
+    outside: openOutside(slot.directory),
+    addNames: (address, ...names) => addNames(slot.directory, address, names),
     run: namespaces.run,
     spawn: (name, command, more = {}) => namespaces.spawn(command, { name, logPath: logPathIn(slot, name), ...more }),
   };

@@ -48,6 +48,8 @@ func main() {
 		if err := cli.RunNoErrOutput(kubectl.NewDefaultKubectlCommand()); err != nil {
 			kubectlutil.CheckErr(err)
 		}
+	case "dns":
+		dnsMain(os.Args[1:])
 	default:
 		fmt.Fprintf(os.Stderr, "unknown command %q; %s\n", name, usage)
 		os.Exit(2)
