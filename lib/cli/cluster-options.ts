@@ -1,0 +1,37 @@
+import type { Command } from "commander";
+import type { Impersonation, KubeConnection } from "../kube/connection.ts";
+import { openKubeconfig } from "../kube/kubeconfig.ts";
+import { meshPlace, reconcilersGroup } from "../mesh/names.ts";
+
+/** Options of every command that speaks to a cluster, taken before and after the command's name as kubectl does. */
+export interface ClusterOptions {
+  readonly kubeconfig?: string;
+  readonly context?: string;
+  readonly osmNamespace: string;
+}
+
+export function withClusterOptions(command: Command): Command {
+  return command
+    .option("--kubeconfig <file>", "kubeconfig file (default: $KUBECONFIG, then ~/.kube/config)")
+    .option("--context <name>", "context of the kubeconfig (default: its current one)")
+    .option("--osm-namespace <namespace>", `namespace of osm-config (default: "${meshPlace.osmNamespace}")`);
+}
+
+/** What was given nearest to the command wins. */
+export function clusterOptions(command: Command): ClusterOptions {
+  let options: Partial<ClusterOptions> = {};
+  for (let at: Command | null = command; at; at = at.parent) options = { ...at.opts<Partial<ClusterOptions>>(), ...options };
+  const { kubeconfig, context, osmNamespace = meshPlace.osmNamespace } = options;
+  return {
+    ...(kubeconfig === undefined ? {} : { kubeconfig }),
+    ...(context === undefined ? {} : { context }),
+    osmNamespace,
+  };
+}
+
+export function connect(options: ClusterOptions, impersonate?: Impersonation): KubeConnection {
+  return openKubeconfig(options, impersonate);
+}
+
+/** For writing what only the reconciler may; the person's own identity needs the verb `impersonate` on the group. */
+export const asReconciler: Impersonation = { user: "osm-cli", groups: [reconcilersGroup] };

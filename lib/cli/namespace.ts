@@ -1,0 +1,11 @@
+import { Command } from "commander";
+import { namespaceAddCommand } from "./namespace-add.ts";
+import { namespaceListCommand } from "./namespace-list.ts";
+
+/** `osm namespace …` */
+export function namespaceCommand(): Command {
+  return new Command("namespace")
+    .description("Which namespaces are in the mesh")
+    .addCommand(namespaceAddCommand())
+    .addCommand(namespaceListCommand());
+}
