@@ -33,6 +33,6 @@ export const injectionDefaults = {
   excludedRanges: [],
   excludedPorts: [],
   // Envoy at rest holds about 67 MB.
-  sidecarResources: { cpuRequest: "50m", cpuLimit: "1", memoryRequest: "96Mi", memoryLimit: "256Mi" },
+  sidecarResources: { cpuRequest: "50m", cpuLimit: "500m", memoryRequest: "96Mi", memoryLimit: "256Mi" },
   configNames: {},
 } as const satisfies Omit<Required<MeshInjectionSpec>, "images">;

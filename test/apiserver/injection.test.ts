@@ -250,8 +250,8 @@ describe("resources", () => {
   const both = (resources: object) => [resources, resources];
 
   test.each([
-    ["Guaranteed stays Guaranteed", sized({ cpu: "2", memory: "1Gi" }), { cpu: "1", memory: "256Mi" }, { cpu: "1", memory: "256Mi" }, "Guaranteed"],
-    ["CPU limited without being Guaranteed", sized({ cpu: "2", memory: "1Gi" }, { cpu: "1" }), { cpu: "1", memory: "256Mi" }, { cpu: "50m", memory: "96Mi" }, "Burstable"],
+    ["Guaranteed stays Guaranteed", sized({ cpu: "2", memory: "1Gi" }), { cpu: "500m", memory: "256Mi" }, { cpu: "500m", memory: "256Mi" }, "Guaranteed"],
+    ["CPU limited without being Guaranteed", sized({ cpu: "2", memory: "1Gi" }, { cpu: "1" }), { cpu: "500m", memory: "256Mi" }, { cpu: "50m", memory: "96Mi" }, "Burstable"],
     ["no CPU limit", sized({ memory: "1Gi" }), { memory: "256Mi" }, { cpu: "50m", memory: "96Mi" }, "Burstable"],
     ["nothing said", {}, { memory: "256Mi" }, { cpu: "50m", memory: "96Mi" }, "Burstable"],
   ])("%s", async (_what, spec, limits, requests, qos) => {
