@@ -72,8 +72,6 @@ function environment(
     { name: "OSM_CLUSTER_NAME", value: bus.clusterName },
     { name: "OSM_NAMESPACE", value: parameters.osmNamespace },
     { name: "OSM_MESH_NAME", value: parameters.meshName },
-    { name: "OSM_NAMESPACE", value: parameters.osmNamespace },
-    { name: "OSM_MESH_NAME", value: parameters.meshName },
     { name: "AWS_REGION", value: bus.region },
     ...(bus.endpointUrl === undefined ? [] : [{ name: "AWS_ENDPOINT_URL", value: bus.endpointUrl }]),
   ];

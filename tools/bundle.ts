@@ -1,5 +1,4 @@
 import { existsSync, statSync } from "node:fs";
-import { rm } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { build, type BuildOptions } from "esbuild";
 
@@ -22,16 +21,26 @@ export interface Bundle {
   readonly bytes: number;
 }
 
-/** @param alias  modules to replace, as esbuild's own option */
-export async function bundle(outDir = `${root}dist`, alias: Readonly<Record<string, string>> = {}): Promise<Bundle[]> {
-  const built = Object.entries(entries).filter(([, source]) => existsSync(root + source));
-  await rm(outDir, { recursive: true, force: true });
-  await build({ ...options, outdir: outDir, alias: { ...alias }, entryPoints: Object.fromEntries(built) });
-  return built.map(([name]) => ({ file: `${name}.mjs`, bytes: statSync(`${outDir}/${name}.mjs`).size }));
+/** Writes in place: two runs of one checkout build the same bytes. */
+export async function bundle(names: readonly string[] = Object.keys(entries)): Promise<Bundle[]> {
+  const entryPoints = Object.fromEntries(
+    Object.entries(entries).filter(([name, source]) => names.includes(name) && existsSync(root + source)),
+  );
+  await build({ ...options, entryPoints });
+  return Object.keys(entryPoints).map((name) => ({
+    file: `${name}.mjs`,
+    bytes: statSync(`${root}dist/${name}.mjs`).size,
+  }));
+}
+
+/** What `serverless deploy` wants to find. */
+export function bundleFunctions(): Promise<Bundle[]> {
+  return bundle(Object.keys(entries).filter((name) => name.startsWith("functions/")));
 }
 
 const options: BuildOptions = {
   absWorkingDir: root,
+  outdir: "dist",
   bundle: true,
   platform: "node",
   target: "node24",

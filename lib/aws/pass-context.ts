@@ -22,7 +22,7 @@ export function passContext(hint: Hint, { context, bus, metrics, logger }: Invoc
   logger.appendKeys({ cluster, source, correlationId });
   metrics.addDimension("cluster", cluster);
   logger.info("pass begins", { kind: hint.kind, occurredAt });
-  const revision = hint.revision ?? hint.resourceVersion;
+  const { revision } = hint;
   return {
     passId: context.awsRequestId,
     kind: hint.kind,

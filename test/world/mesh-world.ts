@@ -1,0 +1,113 @@
+import { dirname, join } from "node:path";
+import { createRequire } from "node:module";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ensureForwarderImage } from "#deploy/images/build.ts";
+import { osmNamespace } from "#lib/mesh/names.ts";
+import type { RolloutStatus } from "#lib/rollout/status.ts";
+import { startCluster, type Cluster } from "#test/cluster/cluster.ts";
+import { startWorld, type World } from "#test/cluster/world.ts";
+import { planAwsSide, startAwsSide, type AwsSide } from "#test/aws/aws-side.ts";
+import { bundle } from "../../tools/bundle.ts";
+import { osmCommand, type OsmCommand } from "./osm-command.ts";
+
+/** A cluster with its AWS side, the stack deployed and nothing of the mesh installed yet. */
+export interface MeshWorld {
+  readonly world: World;
+  readonly cluster: Cluster;
+  readonly aws: AwsSide;
+  readonly osm: OsmCommand;
+  /** `osm install` with the forwarder's settings of this world, and whatever flags besides. @throws when it fails */
+  install(...flags: readonly string[]): Promise<string>;
+  status(): Promise<RolloutStatus>;
+  /** @throws when the status does not get there in time, with the one it had */
+  untilStatus(what: string, reached: (status: RolloutStatus) => boolean, withinMs?: number): Promise<RolloutStatus>;
+  stop(): Promise<void>;
+}
+
+export const clusterName = "shop";
+const credentialsSecret = "osm-forwarder-aws";
+
+export interface MeshWorldOptions {
+  readonly log?: (line: string) => void;
+  /** Parameters of serverless.yml's stage. */
+  readonly parameters?: Readonly<Record<string, string>>;
+}
+
+/** Everything that a user has before `osm install`: about 30 s with warm caches. */
+export async function startMeshWorld(options: MeshWorldOptions = {}): Promise<MeshWorld> {
+  const log = options.log ?? (() => undefined);
+  const world = await startWorld({ log });
+  try {
+    const { url: endpoint, ca } = world.apiServer;
+    const plan = await planAwsSide(world, { name: clusterName, endpoint, ca });
+    await bundle();
+    const node = join(dirname(createRequire(import.meta.url).resolve("node/package.json")), "bin/node");
+    const forwarder = await ensureForwarderImage(node, join(import.meta.dirname, "../../dist/osm.mjs"), log);
+    const { authenticationTokenWebhook } = plan;
+    const [cluster, aws] = await Promise.all([
+      startCluster(world, { authenticationTokenWebhook, images: [forwarder], log }),
+      startAwsSide(plan, options.parameters).then((side) => {
+        log("AWS side ready: stack deployed");
+        return side;
+      }),
+    ]);
+    return meshWorld(world, cluster, aws);
+  } catch (error) {
+    await world.stop();
+    throw error;
+  }
+}
+
+function meshWorld(world: World, cluster: Cluster, aws: AwsSide): MeshWorld {
+  const osm = osmCommand(cluster.kubeconfigPath);
+  const status = async (): Promise<RolloutStatus> => {
+    const text = await cluster.kubectl("get", "egr", "osm-config", "-n", osmNamespace, "-o", "json");
+    return (JSON.parse(text) as { readonly status?: RolloutStatus }).status ?? {};
+  };
+  return {
+    world,
+    cluster,
+    aws,
+    osm,
+    async install(...flags) {
+      await cluster.apply(
+        { apiVersion: "v1", kind: "Namespace", metadata: { name: osmNamespace } },
+        credentials(aws),
+      );
+      const settings = {
+        "--event-bus-name": aws.busName,
+        "--cluster-name": clusterName,
+        "--region": aws.region,
+        "--aws-endpoint-url": aws.endpoint,
+        "--forwarder-credentials-secret": credentialsSecret,
+      };
+      const result = await osm("install", ...flags, ...Object.entries(settings).flat());
+      if (result.exitCode !== 0) throw new Error(`osm install: ${result.stdout}${result.stderr}`);
+      await cluster.kubectl("rollout", "status", "deployment/osm-forwarder", "-n", osmNamespace, "--timeout=60s");
+      return result.stdout;
+    },
+    status,
+    async untilStatus(what, reached, withinMs = 30_000) {
+      const endMs = Date.now() + withinMs;
+      let last = await status();
+      while (!reached(last)) {
+        if (Date.now() > endMs) throw new Error(`not ${what} within ${withinMs} ms: ${JSON.stringify(last, null, 1)}`);
+        await sleep(100);
+        last = await status();
+      }
+      return last;
+    },
+    stop: () => world.stop(),
+  };
+}
+
+/** The emulator has no Pod Identity: the forwarder's least-privilege user comes as a Secret. */
+function credentials(aws: AwsSide): object {
+  const { accessKeyId, secretAccessKey } = aws.credentials.forwarder;
+  return {
+    apiVersion: "v1",
+    kind: "Secret",
+    metadata: { name: credentialsSecret, namespace: osmNamespace },
+    stringData: { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey },
+  };
+}
