@@ -1,6 +1,7 @@
 import { defineConfig } from "vitest/config";
 
 /** Tests by what they need: nothing; a private API server; a whole cluster with its node, its outside and AWS. */
+const golden = "test/golden/**/*.test.ts";
 const apiserver = "test/apiserver/**/*.test.ts";
 const world = ["test/cluster/**/*.test.ts", "test/aws/**/*.test.ts", "test/world/**/*.test.ts"];
 
@@ -13,8 +14,15 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: [apiserver, ...world],
+          exclude: [golden, apiserver, ...world],
           setupFiles: ["test/fast-check.setup.ts"],
+        },
+      },
+      {
+        test: {
+          name: "golden",
+          include: [golden],
+          testTimeout: 60_000,
         },
       },
       {
