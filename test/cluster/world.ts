@@ -151,6 +151,9 @@ function inside(address: string): string {
     "ip link set host0 up",
     "echo 1 > /proc/sys/net/ipv4/ip_forward",
     "echo 1 > /proc/sys/net/ipv6/conf/all/forwarding",
+    // "No route" is said to everybody at once, not once a second.
+    "echo 0 > /proc/sys/net/ipv4/icmp_ratelimit",
+    "echo 0 > /proc/sys/net/ipv6/icmp/ratelimit",
     // Replies of a pod to a Service's client on the same bridge go through iptables too.
     "for each in iptables ip6tables; do echo 1 > /proc/sys/net/bridge/bridge-nf-call-$each; done",
   ].join("\n");

@@ -4,6 +4,7 @@ import { ensureImage, type BuiltImage } from "#deploy/images/build.ts";
 import type { Tree } from "#deploy/images/tree.ts";
 import { cached, digestOfFiles, type Progress } from "../../tools/setup/cache.ts";
 import { run } from "../../tools/setup/command.ts";
+import { ensureGo } from "../../tools/setup/go.ts";
 
 /** What test pods run: a shell with busybox's tools, and `probe`. */
 export const testAppImage = "osm-egress/test-app:test";
@@ -19,7 +20,7 @@ export async function ensureProbe(progress: Progress = () => undefined): Promise
     await digestOfFiles(files),
     async (draft) => {
       progress("compiling the test program");
-      await run(["go", "build", "-trimpath", "-ldflags", "-s -w", "-o", join(draft, "probe"), "."], {
+      await run([await ensureGo(progress), "build", "-trimpath", "-ldflags", "-s -w", "-o", join(draft, "probe"), "."], {
         cwd: source,
         env: { CGO_ENABLED: "0" },
         timeoutMs: 10 * 60_000,

@@ -1,7 +1,8 @@
-import { copyFile, readdir } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { cached, digestOfFiles, type Progress } from "./cache.ts";
 import { run } from "./command.ts";
+import { ensureGo } from "./go.ts";
 
 /** The version that the servers report; go.mod has the same. */
 export const kubernetesVersion = "1.36.3";
@@ -27,17 +28,17 @@ export async function ensureKubernetesBinary(progress: Progress = () => undefine
     "kubernetes",
     await digestOfFiles(paths, ...files, linkerFlags),
     async (draft) => {
-      progress("downloading Go modules");
-      await run(["go", "mod", "download"], { cwd: source, timeoutMs: 15 * 60_000 });
+      const go = await ensureGo(progress);
       let compiled = 0;
-      // -v names each package as it is compiled.
-      await run(["go", "build", "-v", "-trimpath", "-ldflags", linkerFlags, "-o", join(draft, "kubernetes"), "."], {
+      // -v names each package as it is compiled; modules are downloaded as they are needed.
+      await run([go, "build", "-v", "-trimpath", "-ldflags", linkerFlags, "-o", join(draft, "kubernetes"), "."], {
         cwd: source,
         env: { CGO_ENABLED: "0" },
         timeoutMs: 40 * 60_000,
-        onLine: (line) => progress(`compiling: package ${++compiled}, ${line}`),
+        onLine: (line) => {
+          progress(line.startsWith("go: ") ? line.slice(4) : `compiling: package ${++compiled}, ${line}`);
+        },
       });
-      await copyFile(join(source, "go.sum"), join(draft, "go.sum"));
     },
     progress,
   );
