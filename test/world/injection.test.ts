@@ -1,0 +1,222 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { annotations, osmNamespace } from "#lib/mesh/names.ts";
+import { startCluster, type Cluster } from "#test/cluster/cluster.ts";
+import { startWorld, type World } from "#test/cluster/world.ts";
+import { bundle } from "../../tools/bundle.ts";
+import { osmCommand, type OsmCommand } from "./osm-command.ts";
+import { probeOnce } from "./probe.ts";
+
+const shop = "shop";
+const image = "osm-egress/test-app:test";
+
+let world: World;
+let cluster: Cluster;
+let osm: OsmCommand;
+
+async function must(...args: readonly string[]): Promise<string> {
+  const result = await osm(...args);
+  expect([args, result.exitCode, result.stderr]).toEqual([args, 0, ""]);
+  return result.stdout;
+}
+
+/** A pod that serves, with its differences. */
+function pod(name: string, spec: object = {}, podAnnotations: Readonly<Record<string, string>> = {}, namespace = shop): object {
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name, namespace, labels: { app: name }, annotations: podAnnotations },
+    spec: { terminationGracePeriodSeconds: 1, containers: [{ name: "app", image }], ...spec },
+  };
+}
+
+async function ready(name: string, namespace = shop): Promise<void> {
+  await cluster.kubectl("wait", "--for=condition=Ready", `pod/${name}`, "--namespace", namespace, "--timeout=60s");
+}
+
+/** Whether `probe` in the pod gets an answer. */
+async function reaches(name: string, ...probe: readonly string[]): Promise<boolean> {
+  return (await probeOnce(cluster, { namespace: name === "control" ? "outside-mesh" : shop, pod: name }, ...probe)).reached;
+}
+
+async function setEgress(value: boolean): Promise<void> {
+  await must("install", `--enable-egress=${value}`);
+  await must("reconcile");
+}
+
+beforeAll(async () => {
+  await bundle();
+  world = await startWorld();
+  cluster = await startCluster(world);
+  osm = osmCommand(cluster.kubeconfigPath);
+  await must("install", "--enable-permissive-traffic-policy");
+  await cluster.apply(
+    ...[shop, "outside-mesh"].map((name) => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } })),
+    pod("control", {}, {}, "outside-mesh"),
+  );
+  await must("namespace", "add", shop);
+  await cluster.apply(pod("plain"));
+  await Promise.all([ready("plain"), ready("control", "outside-mesh")]);
+});
+
+afterAll(async () => {
+  await world?.stop();
+});
+
+/** What an unmeshed pod reaches: a refusal proves something only beside it. */
+const roads = (): Record<string, readonly string[]> => {
+  const { http, tls, tcp, udp } = world.outside.sites;
+  return {
+    "HTTP": ["http", `http://${http.target}/`],
+    "TLS": ["tls", tls.target],
+    "TCP": ["tcp", tcp.target],
+    "UDP": ["udp", udp.target],
+    "TCP over IPv6": ["tcp", `[${tcp.address6}]:${tcp.port}`],
+    "UDP over IPv6": ["udp", `[${udp.address6}]:${udp.port}`],
+  };
+};
+
+async function open(name: string): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const [road, probe] of Object.entries(roads())) if (await reaches(name, ...probe)) found.push(road);
+  return found;
+}
+
+describe("traffic of an injected pod", () => {
+  test("outside the mesh every road is open", async () => {
+    expect(await open("control")).toEqual(Object.keys(roads()));
+  });
+
+  test("egress off: none is, and nothing arrived; names are still looked up", async () => {
+    await world.outside.forget();
+    expect(await open("plain")).toEqual([]);
+    expect(await world.outside.arrivals()).toEqual([]);
+    const lookup = await cluster.exec(shop, "plain", "app", "nslookup", world.outside.sites.http.name);
+    expect(lookup).toContain(world.outside.sites.http.address);
+  });
+
+  test("egress on: what TCP over IPv4 carries is, and nothing else", async () => {
+    await setEgress(true);
+    expect(await open("plain")).toEqual(["HTTP", "TLS", "TCP"]);
+    await setEgress(false);
+    expect(await open("plain")).toEqual([]);
+  });
+
+  test("loopback is free, by TCP, IPv6 too", async () => {
+    expect(await reaches("plain", "tcp", "127.0.0.1:8081")).toBe(true);
+    expect(await reaches("plain", "tcp", "[::1]:8081")).toBe(true);
+  });
+
+  test("the sidecar's own user has no UDP either", async () => {
+    await cluster.apply(pod("as-envoy", { securityContext: { runAsUser: 1500 } }));
+    await ready("as-envoy");
+    const lookup = await cluster.kubectl(
+      "exec", "-n", shop, "as-envoy", "-c", "app", "--", "sh", "-c", `nslookup ${world.outside.sites.http.name} 2>&1; true`,
+    );
+    expect(lookup).not.toContain(world.outside.sites.http.address);
+  });
+});
+
+describe("pods of every kind start, captured", () => {
+  const limits = { cpu: "100m", memory: "64Mi" };
+
+  test.each<[string, object]>([
+    ["runs-as-non-root", { securityContext: { runAsNonRoot: true, runAsUser: 1000 } }],
+    ["guaranteed", { containers: [{ name: "app", image, resources: { limits } }] }],
+    ["seccomp", { securityContext: { seccompProfile: { type: "RuntimeDefault" } } }],
+    ["fs-group", { securityContext: { fsGroup: 2000, supplementalGroups: [3000] } }],
+    ["no-token", { automountServiceAccountToken: false }],
+    ["one-process-space", { shareProcessNamespace: true }],
+  ])("%s", async (name, spec) => {
+    await cluster.apply(pod(name, spec));
+    await ready(name);
+    const { tcp } = world.outside.sites;
+    expect(await reaches(name, "tcp", tcp.target)).toBe(false);
+    expect(await reaches(name, "tcp", "127.0.0.1:8081")).toBe(true);
+  });
+
+  test("an init container of the pod's own is captured already", async () => {
+    const { tcp } = world.outside.sites;
+    const own = { name: "own", image, command: ["sh", "-c", `/bin/probe -timeout 2s tcp ${tcp.target}; true`] };
+    await cluster.apply(pod("with-init", { initContainers: [own] }));
+    await ready("with-init");
+    expect(await cluster.kubectl("logs", "-n", shop, "with-init", "-c", "own")).toContain('"event":"failed"');
+  });
+
+  test("a pod that ends, ends: the sidecar goes with it", async () => {
+    await cluster.apply(pod("job", { restartPolicy: "Never", containers: [{ name: "app", image, command: ["true"] }] }));
+    await cluster.kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/job", "-n", shop, "--timeout=60s");
+  });
+
+  test("the host's network is left alone", async () => {
+    await cluster.apply(pod("on-host", { hostNetwork: true, containers: [{ name: "app", image, command: ["sleep", "600"] }] }));
+    await ready("on-host");
+    const names = await cluster.kubectl("get", "pod", "-n", shop, "on-host", "-o", "jsonpath={.spec.initContainers[*].name}");
+    expect(names).toBe("");
+    const rules = await world.run(["iptables-save", "-t", "nat"]);
+    expect(rules.stdout).not.toContain("PROXY_OUTPUT");
+  });
+
+  test("opted out: open", async () => {
+    await cluster.apply(pod("opted-out", {}, { [annotations.injection]: "disabled" }));
+    await ready("opted-out");
+    expect(await reaches("opted-out", "tcp", world.outside.sites.tcp.target)).toBe(true);
+  });
+});
+
+describe("exclusions and the sidecar's end", () => {
+  test("an excluded port and an excluded range are not captured, in pods created later", async () => {
+    const { tcp, http, tls } = world.outside.sites;
+    const data = { outbound_port_exclusion_list: String(tcp.port), outbound_ip_range_exclusion_list: `${http.address}/32` };
+    await cluster.kubectl("patch", "configmap", "osm-config", "-n", osmNamespace, "--type=merge", "-p", JSON.stringify({ data }));
+    await must("reconcile");
+    await expect
+      .poll(async () => cluster.kubectl("create", "--dry-run=server", "-o", "json", "-f", await written(pod("probe-exclusion"))))
+      .toContain(`"${http.address}/32"`);
+    await cluster.apply(pod("excluding"));
+    await ready("excluding");
+    expect(await reaches("excluding", "tcp", tcp.target)).toBe(true);
+    expect(await reaches("excluding", "http", `http://${http.target}/`)).toBe(true);
+    expect(await reaches("excluding", "tls", tls.target)).toBe(false);
+    expect(await reaches("plain", "tcp", tcp.target)).toBe(false);
+  });
+
+  test("a killed sidecar comes back, and nothing gets out meanwhile", async () => {
+    await cluster.signal(shop, "plain", "envoy", "SIGKILL");
+    expect(await reaches("plain", "tcp", world.outside.sites.tcp.target)).toBe(false);
+    await expect
+      .poll(() => cluster.kubectl("get", "--raw", `/api/v1/namespaces/${shop}/pods/plain:15010/proxy/ready`).catch(String), { timeout: 20_000 })
+      .toContain("LIVE");
+    expect(await reaches("plain", "tcp", world.outside.sites.tcp.target)).toBe(false);
+  });
+});
+
+describe("osm namespace", () => {
+  test("add refuses where Pod Security forbids the capture, and changes nothing", async () => {
+    const labels = { "pod-security.kubernetes.io/enforce": "restricted" };
+    await cluster.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: "guarded", labels } });
+    const refused = await osm("namespace", "add", "guarded");
+    expect(refused.exitCode).toBe(1);
+    expect(refused.stderr).toContain("Pod Security level restricted:latest forbids NET_ADMIN");
+    expect(refused.stderr).toContain("→ kubectl label namespace guarded pod-security.kubernetes.io/enforce=privileged");
+    expect(await must("namespace", "list", "-o", "json")).not.toContain("guarded");
+    expect(await cluster.kubectl("get", "configmaps", "-n", "guarded", "-o", "name")).not.toContain("osm-sidecar");
+  });
+
+  test("list names members and their injection", async () => {
+    await cluster.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: "quiet" } });
+    await must("namespace", "add", "quiet", "--disable-sidecar-injection");
+    expect(JSON.parse(await must("namespace", "list", "-o", "json"))).toEqual([
+      { name: "quiet", mesh: "osm", sidecarInjection: "disabled" },
+      { name: shop, mesh: "osm", sidecarInjection: "enabled" },
+    ]);
+    expect((await must("namespace", "list")).split("\n").map((line) => line.split(/\s+/))).toContainEqual([shop, "osm", "enabled"]);
+  });
+});
+
+/** A file with the object, for kubectl. */
+async function written(object: object): Promise<string> {
+  const { writeFile } = await import("node:fs/promises");
+  const file = `${world.directory}/object.json`;
+  await writeFile(file, JSON.stringify(object));
+  return file;
+}
