@@ -2,13 +2,10 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { clusterPorts } from "../kube/cluster-ports.ts";
 import type { KubeConnection } from "../kube/connection.ts";
-import { listAll } from "../kube/list.ts";
 import type { MeshPlace } from "../mesh/names.ts";
 import { heldByAnother, writeUnderLease } from "../reconcile/lease-section.ts";
 import type { PassContext } from "../reconcile/pass.ts";
-import type { ClusterPorts } from "../reconcile/ports.ts";
 import { configWrites, isEmpty } from "../rollout/config-writes.ts";
-import type { Account } from "../rollout/observation.ts";
 import { wantedMesh } from "../rollout/wanted.ts";
 import { CommandError } from "./failure.ts";
 
@@ -29,7 +26,7 @@ export async function renderNamespaces(
   namespaces: readonly string[],
 ): Promise<number> {
   const passId = randomUUID();
-  const ports = withMembers(clusterPorts(connection, place, passId), connection, namespaces);
+  const ports = clusterPorts(connection, place, passId, namespaces);
   const deadline = Date.now() + renderTimeoutMs;
   while (Date.now() < deadline) {
     const seen = await ports.readMesh();
@@ -45,28 +42,6 @@ export async function renderNamespaces(
     `the Lease ${place.osmNamespace}/osm-reconciler was not free within ${renderTimeoutMs / 1_000} s`,
     `see who holds it: kubectl get lease -n ${place.osmNamespace} osm-reconciler -o yaml`,
   );
-}
-
-/** The mesh as it is once these namespaces have their label. */
-function withMembers(ports: ClusterPorts, connection: KubeConnection, namespaces: readonly string[]): ClusterPorts {
-  return {
-    ...ports,
-    async readMesh() {
-      const [seen, ...joining] = await Promise.all([
-        ports.readMesh(),
-        ...namespaces.map((namespace) => accountsOf(connection, namespace)),
-      ]);
-      const others = seen.accounts.filter((account) => !namespaces.includes(account.namespace));
-      return { ...seen, accounts: [...others, ...joining.flat()] };
-    },
-  };
-}
-
-function accountsOf(connection: KubeConnection, namespace: string): Promise<readonly Account[]> {
-  return listAll(connection, `/api/v1/namespaces/${namespace}/serviceaccounts`, (object) => ({
-    namespace,
-    name: (object as { readonly metadata: { readonly name: string } }).metadata.name,
-  }));
 }
 
 /** Nobody is told: the label that follows wakes whoever reconciles, and that pass reports. */

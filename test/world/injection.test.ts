@@ -153,6 +153,7 @@ describe("pods of every kind start, captured", () => {
     const names = await cluster.kubectl("get", "pod", "-n", shop, "on-host", "-o", "jsonpath={.spec.initContainers[*].name}");
     expect(names).toBe("");
     const rules = await world.run(["iptables-save", "-t", "nat"]);
+    expect(rules.stdout).toContain("*nat");
     expect(rules.stdout).not.toContain("PROXY_OUTPUT");
   });
 
