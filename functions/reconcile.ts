@@ -28,7 +28,8 @@ export const handler = middy<SQSEvent, void, Error, Context>()
   .use(logMetrics(metrics, { captureColdStartMetric: true }))
   .handler(async (event, context) => {
     const hide = (message: Message) => queue.hide(message, settings.visibilitySeconds);
-    recordOutcome(metrics, await runQueuedPass(event, { ...queue, hide, reconcile, log: passLog(logger) }));
+    const prepare = ({ cluster }: Hint) => clusters.prepare(cluster);
+    recordOutcome(metrics, await runQueuedPass(event, { ...queue, hide, prepare, reconcile, log: passLog(logger) }));
 
     async function reconcile(hint: Hint) {
       const pass = passContext(hint, { context, bus, metrics, logger });

@@ -1,3 +1,4 @@
+import { DescribeClusterCommand, EKSClient, ResourceNotFoundException } from "@aws-sdk/client-eks";
 import { EgressError } from "../errors.ts";
 import type { KubeConnection } from "../kube/connection.ts";
 import { openTokenConnection } from "../kube/token-connection.ts";
@@ -6,6 +7,8 @@ import { awsFailure, clientOptions } from "./failure.ts";
 
 /** EKS clusters by name, spoken to as the function's own role. */
 export interface Clusters {
+  /** Begins to look the cluster up; what fails, fails in `use`. */
+  prepare(name: string): void;
   /** @throws EgressError `cluster-unknown`, `aws-forbidden`, `aws-unavailable`, and whatever the work throws */
   use<T>(name: string, work: (connection: KubeConnection) => Promise<T>): Promise<T>;
 }
@@ -13,10 +16,17 @@ export interface Clusters {
 /** Connections live as long as the warm function: one DescribeCluster, one TLS session, one token per 14 minutes. */
 export function openClusters(region: string): Clusters {
   const kept = new Map<string, Promise<KubeConnection>>();
+  function open(name: string): Promise<KubeConnection> {
+    const connection = kept.get(name) ?? connect(name, region);
+    kept.set(name, connection);
+    return connection;
+  }
   return {
+    prepare(name) {
+      open(name).catch(() => undefined);
+    },
     async use(name, work) {
-      const connection = kept.get(name) ?? connect(name, region);
-      kept.set(name, connection);
+      const connection = open(name);
       try {
         return await work(await connection);
       } catch (error) {
@@ -29,7 +39,6 @@ export function openClusters(region: string): Clusters {
 }
 
 async function connect(name: string, region: string): Promise<KubeConnection> {
-  const { DescribeClusterCommand, EKSClient, ResourceNotFoundException } = await import("@aws-sdk/client-eks");
   const client = new EKSClient({ region, ...clientOptions });
   try {
     const { cluster } = await client.send(new DescribeClusterCommand({ name }));
@@ -38,6 +47,7 @@ async function connect(name: string, region: string): Promise<KubeConnection> {
       throw new EgressError("aws-unavailable", `DescribeCluster ${name}: ${cluster?.status ?? "no cluster"}, no endpoint or CA yet`);
     }
     const token = eksTokens({ cluster: name, region, credentials: client.config.credentials });
+    await token();
     return openTokenConnection({ server: cluster.endpoint, caData, token });
   } catch (cause) {
     if (cause instanceof EgressError) throw cause;

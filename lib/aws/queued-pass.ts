@@ -8,6 +8,8 @@ import type { Message } from "./queue.ts";
 export interface QueuedPassPorts {
   /** Takes the message out of sight for as long as a killed pass may leave it unattended. */
   hide(message: Message): Promise<void>;
+  /** Begins what the pass will need and nobody else notices. */
+  prepare(hint: Hint): void;
   reconcile(hint: Hint): Promise<PassOutcome>;
   /** False when the message has gone round often enough. */
   sendAgain(message: Message): Promise<boolean>;
@@ -23,8 +25,10 @@ export interface QueuedPassPorts {
  */
 export async function runQueuedPass(event: SQSEvent, ports: QueuedPassPorts): Promise<PassOutcome | undefined> {
   const message = soleMessage(event);
-  await ports.hide(message);
+  const hidden = ports.hide(message);
   const parsed = parseHint(message.body);
+  if (parsed.ok) ports.prepare(parsed.hint);
+  await hidden;
   if (!parsed.ok) {
     const { field, problem } = parsed;
     ports.log.error("event malformed", { messageId: message.messageId, field, problem });

@@ -10,14 +10,23 @@ export interface TokenCluster {
   token(): Promise<string>;
 }
 
+/** The API server itself closes after 90 s. */
+const idleMs = 60_000;
+
 export function openTokenConnection(cluster: TokenCluster): KubeConnection {
-  const dispatcher = new Agent({
-    ...http1,
-    connections: maxInFlight,
-    connect: { ca: Buffer.from(cluster.caData, "base64").toString("utf8"), timeout: 5_000 },
+  const ca = Buffer.from(cluster.caData, "base64").toString("utf8");
+  const open = (): Agent =>
+    new Agent({ ...http1, connections: maxInFlight, keepAliveTimeout: idleMs, connect: { ca, timeout: 5_000 } });
+  let dispatcher = open();
+  let usedAt = Date.now();
+
+  return connectionTo(cluster.server, async () => {
+    // A function that was frozen wakes with connections that the other side closed long ago, and its timers have not run.
+    if (Date.now() - usedAt > idleMs) {
+      dispatcher.destroy().catch(() => undefined);
+      dispatcher = open();
+    }
+    usedAt = Date.now();
+    return { headers: { authorization: `Bearer ${await cluster.token()}` }, dispatcher };
   });
-  return connectionTo(cluster.server, async () => ({
-    headers: { authorization: `Bearer ${await cluster.token()}` },
-    dispatcher,
-  }));
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { GetQueueAttributesCommand, SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { bundle } from "../../tools/bundle.ts";
+import { bundleFunctions } from "../../tools/bundle.ts";
 import { planAwsSide, startAwsSide, type AwsSide } from "./aws-side.ts";
 import { deadLetters, type DeadLetter } from "./dead-letters.ts";
 import { freePort, loopbackPlace } from "./place.ts";
@@ -17,7 +17,7 @@ let api: StandInApiServer;
 let aws: AwsSide;
 
 beforeAll(async () => {
-  [place, api] = await Promise.all([loopbackPlace(), startStandInApiServer(), bundle()]);
+  [place, api] = await Promise.all([loopbackPlace(), startStandInApiServer(), bundleFunctions()]);
   const plan = await planAwsSide(place, { name: "shop", endpoint: api.endpoint, ca: api.ca }, await freePort("127.0.0.1"));
   aws = await startAwsSide(plan, { visibilitySeconds: String(visibilitySeconds) });
 });

@@ -26,6 +26,7 @@ function world(pass: () => PassOutcome, sendsAgain = true) {
     did,
     ports: {
       hide: async () => void did.push("hide"),
+      prepare: () => undefined,
       reconcile: async ({ cluster }: { cluster: string }) => {
         did.push(`reconcile ${cluster}`);
         return pass();
