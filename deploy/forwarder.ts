@@ -63,10 +63,7 @@ export function forwarderDeployment(parameters: Parameters, bus: Bus): KubeObjec
   };
 }
 
-function environment(
-  parameters: Parameters,
-  bus: Bus,
-): readonly { readonly name: string; readonly value: string }[] {
+function environment(parameters: Parameters, bus: Bus): readonly { readonly name: string; readonly value: string }[] {
   return [
     { name: "OSM_EVENT_BUS_NAME", value: bus.eventBusName },
     { name: "OSM_CLUSTER_NAME", value: bus.clusterName },

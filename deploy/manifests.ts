@@ -30,18 +30,8 @@ export function manifests(parameters: Parameters): Manifests {
     definitions: [osmNamespaceObject(parameters), egressRolloutDefinition, meshInjectionDefinition(parameters)],
     access: reconcilerAccess(parameters),
     objects: [meshInjection(parameters), egressRollout(parameters)],
-    policies: [
-      osmConfigPolicy(parameters),
-      reconcilerPolicy(parameters),
-      annotationPolicy(),
-      injectionPolicy(),
-    ],
-    bindings: [
-      osmConfigBinding(),
-      reconcilerBinding(),
-      annotationBinding(parameters),
-      injectionBinding(parameters),
-    ],
+    policies: [osmConfigPolicy(parameters), reconcilerPolicy(parameters), annotationPolicy(), injectionPolicy()],
+    bindings: [osmConfigBinding(), reconcilerBinding(), annotationBinding(parameters), injectionBinding(parameters)],
     forwarder: parameters.bus
       ? [forwarderAccount(parameters), ...forwarderAccess(parameters), forwarderDeployment(parameters, parameters.bus)]
       : [],

@@ -41,35 +41,30 @@ export function meshInjectionDefinition(parameters: Parameters): KubeObject {
     ],
     schema: object(
       {
-        spec: object(
-          {
-            images: object(
-              { sidecar: text(512, { minLength: 1, default: parameters.images.sidecar }) },
-              { default: {} },
-            ),
-            envoyLogLevel: oneOf(logLevels, { default: defaults.envoyLogLevel }),
-            excludedRanges: list(ipv4Range, 256, { default: defaults.excludedRanges }),
-            excludedPorts: list({ type: "integer", minimum: 1, maximum: 65_535 }, 256, {
-              default: defaults.excludedPorts,
-            }),
-            sidecarResources: object(
-              {
-                cpuRequest: quantity(defaults.sidecarResources.cpuRequest),
-                cpuLimit: quantity(defaults.sidecarResources.cpuLimit),
-                memoryRequest: quantity(defaults.sidecarResources.memoryRequest),
-                memoryLimit: quantity(defaults.sidecarResources.memoryLimit),
-              },
-              { default: {} },
-            ),
-            configNames: {
-              type: "object",
-              description: "ConfigMap names of service accounts of more than 241 characters, by account",
-              additionalProperties: text(253),
-              maxProperties: 1_000,
-              default: defaults.configNames,
+        spec: object({
+          images: object({ sidecar: text(512, { minLength: 1, default: parameters.images.sidecar }) }, { default: {} }),
+          envoyLogLevel: oneOf(logLevels, { default: defaults.envoyLogLevel }),
+          excludedRanges: list(ipv4Range, 256, { default: defaults.excludedRanges }),
+          excludedPorts: list({ type: "integer", minimum: 1, maximum: 65_535 }, 256, {
+            default: defaults.excludedPorts,
+          }),
+          sidecarResources: object(
+            {
+              cpuRequest: quantity(defaults.sidecarResources.cpuRequest),
+              cpuLimit: quantity(defaults.sidecarResources.cpuLimit),
+              memoryRequest: quantity(defaults.sidecarResources.memoryRequest),
+              memoryLimit: quantity(defaults.sidecarResources.memoryLimit),
             },
+            { default: {} },
+          ),
+          configNames: {
+            type: "object",
+            description: "ConfigMap names of service accounts of more than 241 characters, by account",
+            additionalProperties: text(253),
+            maxProperties: 1_000,
+            default: defaults.configNames,
           },
-        ),
+        }),
       },
       { required: ["spec"] },
     ),

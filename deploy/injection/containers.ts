@@ -1,7 +1,7 @@
 import { dirname } from "node:path/posix";
 import { adminSocket, envoyArguments } from "#lib/envoy/bootstrap.ts";
 import { ports, sidecar } from "#lib/mesh/names.ts";
-import { cel, Cel, type Tree } from "../cel.ts";
+import { type Cel, cel, type Tree } from "../cel.ts";
 
 /** What differs between two injected pods; expressions in the policy, plain values in `osm inject`. */
 export interface InjectionValues {

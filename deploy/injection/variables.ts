@@ -43,7 +43,8 @@ const inject: Variable = {
 
 const unknownWish: Variable = {
   name: "unknownWish",
-  expression: cel`!variables.impossible && variables.wish != "" && !(variables.wish in ${[...enabled, ...disabled]})`.text,
+  expression: cel`!variables.impossible && variables.wish != "" && !(variables.wish in ${[...enabled, ...disabled]})`
+    .text,
 };
 
 /** For validation: whether the annotation's value means nothing. */

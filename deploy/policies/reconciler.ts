@@ -1,11 +1,4 @@
-import {
-  annotations,
-  injectionName,
-  leaseName,
-  ports,
-  reconcilersGroup,
-  rolloutName,
-} from "#lib/mesh/names.ts";
+import { annotations, injectionName, leaseName, ports, reconcilersGroup, rolloutName } from "#lib/mesh/names.ts";
 import { plainConfigPrefix } from "#lib/mesh/sidecar-config-name.ts";
 import type { KubeObject } from "#lib/kube/objects.ts";
 import { Cel, cel } from "../cel.ts";

@@ -30,7 +30,12 @@ const inOsmNamespace: readonly Rule[] = [
   // Lost, it is made again; the policy sees to the name.
   { apiGroups: [apiGroup], resources: ["egressrollouts"], verbs: ["create"] },
   { apiGroups: [apiGroup], resources: ["egressrollouts/status"], resourceNames: [rolloutName], verbs: ["update"] },
-  { apiGroups: [apiGroup], resources: ["meshinjections"], resourceNames: [injectionName], verbs: ["get", "create", "patch"] },
+  {
+    apiGroups: [apiGroup],
+    resources: ["meshinjections"],
+    resourceNames: [injectionName],
+    verbs: ["get", "create", "patch"],
+  },
 ];
 
 export function reconcilerAccess(parameters: Parameters): KubeObject[] {

@@ -20,7 +20,8 @@ export function withClusterOptions(command: Command): Command {
 /** What was given nearest to the command wins. */
 export function clusterOptions(command: Command): ClusterOptions {
   let options: Partial<ClusterOptions> = {};
-  for (let at: Command | null = command; at; at = at.parent) options = { ...at.opts<Partial<ClusterOptions>>(), ...options };
+  for (let at: Command | null = command; at; at = at.parent)
+    options = { ...at.opts<Partial<ClusterOptions>>(), ...options };
   const { kubeconfig, context, osmNamespace = meshPlace.osmNamespace } = options;
   return {
     ...(kubeconfig === undefined ? {} : { kubeconfig }),

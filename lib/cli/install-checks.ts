@@ -29,7 +29,9 @@ export async function checkCluster(connection: KubeConnection, parameters: Param
 interface InjectionBinding {
   readonly spec: {
     readonly paramRef?: { readonly namespace?: string };
-    readonly matchResources?: { readonly namespaceSelector?: { readonly matchLabels?: Readonly<Record<string, string>> } };
+    readonly matchResources?: {
+      readonly namespaceSelector?: { readonly matchLabels?: Readonly<Record<string, string>> };
+    };
   };
 }
 
@@ -48,7 +50,9 @@ async function refuseSecondMesh(connection: KubeConnection, parameters: Paramete
 
 /** Until every CustomResourceDefinition among them is served. */
 export async function waitEstablished(connection: KubeConnection, objects: readonly KubeObject[]): Promise<void> {
-  const names = objects.filter((object) => object.kind === "CustomResourceDefinition").map((object) => object.metadata.name);
+  const names = objects
+    .filter((object) => object.kind === "CustomResourceDefinition")
+    .map((object) => object.metadata.name);
   for (const name of names) {
     await until(`CustomResourceDefinition ${name} is established`, async () => {
       const path = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${name}`;

@@ -22,7 +22,9 @@ export interface InstallOptions {
 
 export function withInstallOptions(command: Command): Command {
   return command
-    .addOption(booleanOption("--enable-egress [boolean]", "set osm-config's egress; without it an existing value stays"))
+    .addOption(
+      booleanOption("--enable-egress [boolean]", "set osm-config's egress; without it an existing value stays"),
+    )
     .addOption(
       booleanOption("--enable-permissive-traffic-policy [boolean]", "every in-mesh Service is reachable; likewise"),
     )
@@ -73,7 +75,11 @@ function busOf(options: InstallOptions): Bus | undefined {
       ...(forwarderCredentialsSecret === undefined ? {} : { credentialsSecret: forwarderCredentialsSecret }),
     };
   }
-  if ([eventBusName, clusterName, region, awsEndpointUrl, forwarderCredentialsSecret].every((value) => value === undefined)) {
+  if (
+    [eventBusName, clusterName, region, awsEndpointUrl, forwarderCredentialsSecret].every(
+      (value) => value === undefined,
+    )
+  ) {
     return undefined;
   }
   throw new CommandError(

@@ -15,7 +15,9 @@ import { runSteps, type Step } from "./progress.ts";
 
 /** `osm install`: may be run again at any time, and then changes only what differs or was asked for. */
 export function installCommand(): Command {
-  const command = new Command("install").description("Install the mesh into the cluster, or bring an installation up to date");
+  const command = new Command("install").description(
+    "Install the mesh into the cluster, or bring an installation up to date",
+  );
   return withInstallOptions(withClusterOptions(command)).action(async (options: InstallOptions) => {
     const cluster = clusterOptions(command);
     const parameters = parametersOf(options, cluster.osmNamespace);
@@ -79,7 +81,9 @@ export function installSteps(
 }
 
 /** Only what the flags name. */
-function asked(options: Pick<InstallOptions, "enableEgress" | "enablePermissiveTrafficPolicy">): Record<string, string> {
+function asked(
+  options: Pick<InstallOptions, "enableEgress" | "enablePermissiveTrafficPolicy">,
+): Record<string, string> {
   const { enableEgress, enablePermissiveTrafficPolicy } = options;
   return {
     ...(enableEgress === undefined ? {} : { egress: String(enableEgress) }),

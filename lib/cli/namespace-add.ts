@@ -27,7 +27,9 @@ export function namespaceAddCommand(): Command {
   return withClusterOptions(command).action(async (namespaces: string[], options: AddOptions) => {
     const cluster = clusterOptions(command);
     const place = { meshName: options.meshName, osmNamespace: cluster.osmNamespace };
-    await runSteps(addSteps(connect(cluster), connect(cluster, asReconciler), place, namespaces, !options.disableSidecarInjection));
+    await runSteps(
+      addSteps(connect(cluster), connect(cluster, asReconciler), place, namespaces, !options.disableSidecarInjection),
+    );
   });
 }
 
@@ -68,18 +70,31 @@ export function addSteps(
 
 async function checkMayJoin(connection: KubeConnection, place: MeshPlace, namespace: string): Promise<void> {
   if (systemNamespaces.includes(namespace) || namespace === place.osmNamespace) {
-    throw new CommandError(`namespace ${namespace} cannot be in the mesh: the cluster or the mesh itself depends on it`, "choose another");
+    throw new CommandError(
+      `namespace ${namespace} cannot be in the mesh: the cluster or the mesh itself depends on it`,
+      "choose another",
+    );
   }
   const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}`;
-  const found = await read<{ readonly metadata: { readonly labels?: Readonly<Record<string, string>> } }>(connection, path);
+  const found = await read<{ readonly metadata: { readonly labels?: Readonly<Record<string, string>> } }>(
+    connection,
+    path,
+  );
   if (!found) throw new CommandError(`namespace ${namespace} does not exist`, `kubectl create namespace ${namespace}`);
   const mesh = found.metadata.labels?.[labels.monitoredBy];
   if (mesh !== undefined && mesh !== place.meshName) {
-    throw new CommandError(`namespace ${namespace} belongs to mesh ${mesh}, not ${place.meshName}`, "remove it from that mesh first");
+    throw new CommandError(
+      `namespace ${namespace} belongs to mesh ${mesh}, not ${place.meshName}`,
+      "remove it from that mesh first",
+    );
   }
 }
 
-async function captureNotes(connection: KubeConnection, namespaces: readonly string[], image: string): Promise<string[]> {
+async function captureNotes(
+  connection: KubeConnection,
+  namespaces: readonly string[],
+  image: string,
+): Promise<string[]> {
   const notes: string[] = [];
   for (const namespace of namespaces) {
     const unknown = await checkCaptureAllowed(connection, namespace, image);

@@ -16,7 +16,10 @@ export async function injectedImage(connection: KubeConnection, osmNamespace: st
   const found = await read<{ readonly spec: MeshInjectionSpec }>(connection, path);
   const image = found?.spec.images?.sidecar;
   if (image !== undefined) return image;
-  throw new CommandError(`no mesh is installed in ${osmNamespace}: there is no MeshInjection ${injectionName}`, "run: osm install");
+  throw new CommandError(
+    `no mesh is installed in ${osmNamespace}: there is no MeshInjection ${injectionName}`,
+    "run: osm install",
+  );
 }
 
 /**
@@ -42,12 +45,18 @@ export async function checkCaptureAllowed(
 }
 
 /** @returns why it could not be told, if so. @throws CommandError when pods of the namespace come without a sidecar */
-export async function checkInjected(connection: KubeConnection, namespace: string, image: string): Promise<string | undefined> {
+export async function checkInjected(
+  connection: KubeConnection,
+  namespace: string,
+  image: string,
+): Promise<string | undefined> {
   const deadline = Date.now() + settleTimeoutMs;
   for (;;) {
     const response = await tryPod(connection, namespace, { containers: [plainContainer(image)] });
     if (response.status !== 201) return messageOf(response);
-    const pod = JSON.parse(response.text) as { readonly spec: { readonly initContainers?: readonly { readonly name: string }[] } };
+    const pod = JSON.parse(response.text) as {
+      readonly spec: { readonly initContainers?: readonly { readonly name: string }[] };
+    };
     if (pod.spec.initContainers?.[1]?.name === sidecar.container) return undefined;
     if (Date.now() >= deadline) break;
     await sleep(askEveryMs);

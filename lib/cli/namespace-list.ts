@@ -17,13 +17,15 @@ export function namespaceListCommand(): Command {
     .description("List the namespaces of the mesh")
     .argument("[mesh]", "only this mesh's")
     .addOption(outputOption(["table", "json", "yaml"]));
-  return withClusterOptions(command).action(async (mesh: string | undefined, options: { readonly output: OutputFormat }) => {
-    const selector = mesh === undefined ? labels.monitoredBy : `${labels.monitoredBy}=${mesh}`;
-    const found = await listAll(connect(clusterOptions(command)), "/api/v1/namespaces", decode, {
-      query: { labelSelector: selector },
-    });
-    process.stdout.write(`${text(found, options.output)}\n`);
-  });
+  return withClusterOptions(command).action(
+    async (mesh: string | undefined, options: { readonly output: OutputFormat }) => {
+      const selector = mesh === undefined ? labels.monitoredBy : `${labels.monitoredBy}=${mesh}`;
+      const found = await listAll(connect(clusterOptions(command)), "/api/v1/namespaces", decode, {
+        query: { labelSelector: selector },
+      });
+      process.stdout.write(`${text(found, options.output)}\n`);
+    },
+  );
 }
 
 function decode(object: unknown): MeshNamespace {

@@ -59,7 +59,10 @@ export async function createOrEdit(
   return {
     kind: "changed",
     data: { ...data, ...changes },
-    owners: ownersOf(found, differing.map(([key]) => key)),
+    owners: ownersOf(
+      found,
+      differing.map(([key]) => key),
+    ),
   };
 }
 

@@ -30,7 +30,20 @@ export function structuredText(format: "json" | "yaml", value: unknown): string 
 
 const borderless = Object.fromEntries(
   [
-    "top", "top-mid", "top-left", "top-right", "bottom", "bottom-mid", "bottom-left", "bottom-right",
-    "left", "left-mid", "mid", "mid-mid", "right", "right-mid", "middle",
+    "top",
+    "top-mid",
+    "top-left",
+    "top-right",
+    "bottom",
+    "bottom-mid",
+    "bottom-left",
+    "bottom-right",
+    "left",
+    "left-mid",
+    "mid",
+    "mid-mid",
+    "right",
+    "right-mid",
+    "middle",
   ].map((name) => [name, ""]),
 );

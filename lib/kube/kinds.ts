@@ -27,10 +27,7 @@ const resources: ReadonlyMap<string, Resource> = new Map(
       [apiVersion, "MeshInjection", "meshinjections", true],
       [apiVersion, "EgressRollout", "egressrollouts", true],
     ] as const
-  ).map(([version, kind, plural, namespaced]) => [
-    `${version}/${kind}`,
-    { apiVersion: version, plural, namespaced },
-  ]),
+  ).map(([version, kind, plural, namespaced]) => [`${version}/${kind}`, { apiVersion: version, plural, namespaced }]),
 );
 
 /** @throws when the kind is none that is installed */

@@ -91,9 +91,15 @@ describe("who is injected", () => {
     ["in-plain", "on"],
     ["in-typo", undefined],
   ])("namespace %s, pod %j: neither yes nor no is refused", async (where, wish) => {
-    const refused = await create(admin, pod(where, {}, wish === undefined ? {} : { [annotations.injection]: wish }), true);
+    const refused = await create(
+      admin,
+      pod(where, {}, wish === undefined ? {} : { [annotations.injection]: wish }),
+      true,
+    );
     expect(refused.status).toBe(422);
-    expect(messageOf(refused)).toContain(`annotation ${annotations.injection} on the pod or its namespace: must be enabled or disabled`);
+    expect(messageOf(refused)).toContain(
+      `annotation ${annotations.injection} on the pod or its namespace: must be enabled or disabled`,
+    );
   });
 
   test.each([
@@ -107,13 +113,19 @@ describe("who is injected", () => {
 
   test("never: a mirror pod", async () => {
     // Only a kubelet may write one, and only for its own node.
-    const mirror = pod("in-on", { nodeName: "n", automountServiceAccountToken: false }, { "kubernetes.io/config.mirror": "x" });
+    const mirror = pod(
+      "in-on",
+      { nodeName: "n", automountServiceAccountToken: false },
+      { "kubernetes.io/config.mirror": "x" },
+    );
     const stored = await admitted(mirror);
     expect(stored.spec.initContainers).toBeUndefined();
   });
 
   test("Linux said in so many words is injected", async () => {
-    const stored = await admitted(pod("in-on", { os: { name: "linux" }, nodeSelector: { "kubernetes.io/os": "linux" } }));
+    const stored = await admitted(
+      pod("in-on", { os: { name: "linux" }, nodeSelector: { "kubernetes.io/os": "linux" } }),
+    );
     expect(isInjected(stored)).toBe(true);
   });
 });
@@ -139,7 +151,9 @@ describe("what is injected", () => {
 
   test("capture is root and the sidecar uid 1500 whatever the pod says for all", async () => {
     const stored = await admitted(
-      pod("in-on", { securityContext: { runAsNonRoot: true, runAsUser: 1000, seccompProfile: { type: "RuntimeDefault" } } }),
+      pod("in-on", {
+        securityContext: { runAsNonRoot: true, runAsUser: 1000, seccompProfile: { type: "RuntimeDefault" } },
+      }),
     );
     expect(stored.spec.initContainers?.map((container) => container.securityContext)).toMatchObject([
       { runAsUser: 0, runAsNonRoot: false },
@@ -149,11 +163,12 @@ describe("what is injected", () => {
 
   test("the account's ConfigMap is mounted, and no token", async () => {
     const stored = await admitted(pod("in-on"));
-    expect(stored.spec.volumes?.find((volume) => volume.name === "osm-sidecar-config")?.configMap?.name).toBe("osm-sidecar.default");
-    expect(stored.spec.initContainers?.flatMap((container) => container.volumeMounts?.map((mount) => mount.mountPath) ?? [])).toEqual([
-      "/etc/osm-sidecar",
-      "/run/osm-sidecar",
-    ]);
+    expect(stored.spec.volumes?.find((volume) => volume.name === "osm-sidecar-config")?.configMap?.name).toBe(
+      "osm-sidecar.default",
+    );
+    expect(
+      stored.spec.initContainers?.flatMap((container) => container.volumeMounts?.map((mount) => mount.mountPath) ?? []),
+    ).toEqual(["/etc/osm-sidecar", "/run/osm-sidecar"]);
     expect(stored.spec.containers[0]?.volumeMounts?.map((mount) => mount.mountPath)).toEqual([
       "/var/run/secrets/kubernetes.io/serviceaccount",
     ]);
@@ -189,12 +204,29 @@ describe("what the pod brings stays", () => {
   };
   const volumes = [
     { name: "scratch", emptyDir: {} },
-    { name: "all", projected: { sources: [{ downwardAPI: { items: [{ path: "cpu", resourceFieldRef: { containerName: "app", resource: "limits.cpu", divisor: "1m" } }] } }] } },
+    {
+      name: "all",
+      projected: {
+        sources: [
+          {
+            downwardAPI: {
+              items: [
+                { path: "cpu", resourceFieldRef: { containerName: "app", resource: "limits.cpu", divisor: "1m" } },
+              ],
+            },
+          },
+        ],
+      },
+    },
   ];
 
   test("init containers and volumes are the same as without injection, behind ours", async () => {
-    const bare = await admitted(pod("in-off", { initContainers: [rich], volumes, automountServiceAccountToken: false }));
-    const stored = await admitted(pod("in-on", { initContainers: [rich], volumes, automountServiceAccountToken: false }));
+    const bare = await admitted(
+      pod("in-off", { initContainers: [rich], volumes, automountServiceAccountToken: false }),
+    );
+    const stored = await admitted(
+      pod("in-on", { initContainers: [rich], volumes, automountServiceAccountToken: false }),
+    );
     expect(isInjected(stored)).toBe(true);
     expect(stored.spec.initContainers?.slice(2)).toEqual(bare.spec.initContainers);
     expect(stored.spec.volumes?.slice(2)).toEqual(bare.spec.volumes);
@@ -212,7 +244,11 @@ describe("what the pod brings stays", () => {
   });
 
   test("a volume of our name is refused as a duplicate", async () => {
-    const refused = await create(admin, pod("in-on", { volumes: [{ name: "osm-sidecar-config", emptyDir: {} }] }), true);
+    const refused = await create(
+      admin,
+      pod("in-on", { volumes: [{ name: "osm-sidecar-config", emptyDir: {} }] }),
+      true,
+    );
     expect(refused.status).toBe(422);
     expect(messageOf(refused)).toContain('Duplicate value: "osm-sidecar-config"');
   });
@@ -245,13 +281,28 @@ describe("resources", () => {
   });
   const ours = async (spec: object) => {
     const stored = await admitted(pod("in-on", spec));
-    return { resources: stored.spec.initContainers?.slice(0, 2).map((container) => container.resources), qos: stored.status.qosClass };
+    return {
+      resources: stored.spec.initContainers?.slice(0, 2).map((container) => container.resources),
+      qos: stored.status.qosClass,
+    };
   };
   const both = (resources: object) => [resources, resources];
 
   test.each([
-    ["Guaranteed stays Guaranteed", sized({ cpu: "2", memory: "1Gi" }), { cpu: "500m", memory: "256Mi" }, { cpu: "500m", memory: "256Mi" }, "Guaranteed"],
-    ["CPU limited without being Guaranteed", sized({ cpu: "2", memory: "1Gi" }, { cpu: "1" }), { cpu: "500m", memory: "256Mi" }, { cpu: "50m", memory: "96Mi" }, "Burstable"],
+    [
+      "Guaranteed stays Guaranteed",
+      sized({ cpu: "2", memory: "1Gi" }),
+      { cpu: "500m", memory: "256Mi" },
+      { cpu: "500m", memory: "256Mi" },
+      "Guaranteed",
+    ],
+    [
+      "CPU limited without being Guaranteed",
+      sized({ cpu: "2", memory: "1Gi" }, { cpu: "1" }),
+      { cpu: "500m", memory: "256Mi" },
+      { cpu: "50m", memory: "96Mi" },
+      "Burstable",
+    ],
     ["no CPU limit", sized({ memory: "1Gi" }), { memory: "256Mi" }, { cpu: "50m", memory: "96Mi" }, "Burstable"],
     ["nothing said", {}, { memory: "256Mi" }, { cpu: "50m", memory: "96Mi" }, "Burstable"],
   ])("%s", async (_what, spec, limits, requests, qos) => {

@@ -65,11 +65,20 @@ describe("osm install on an API server", () => {
   });
 
   test("with a bus, the forwarder; without one later, it is left as it is", async () => {
-    const bus = { eventBusName: "bus", clusterName: "shop", region: "eu-central-1", endpointUrl: "http://10.0.0.1:4566" };
+    const bus = {
+      eventBusName: "bus",
+      clusterName: "shop",
+      region: "eu-central-1",
+      endpointUrl: "http://10.0.0.1:4566",
+    };
     await install({}, { bus });
     const deployment = manifests({ ...defaults, bus }).forwarder.find((object) => object.kind === "Deployment");
     expect(await stored(deployment as KubeObject)).toMatchObject({
-      spec: { template: { spec: { containers: [{ env: expect.arrayContaining([{ name: "OSM_EVENT_BUS_NAME", value: "bus" }]) }] } } },
+      spec: {
+        template: {
+          spec: { containers: [{ env: expect.arrayContaining([{ name: "OSM_EVENT_BUS_NAME", value: "bus" }]) }] },
+        },
+      },
     });
     expect((await install()).at(-1)).toBe("left as it is");
     await stored(deployment as KubeObject);

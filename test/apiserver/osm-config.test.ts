@@ -20,7 +20,10 @@ function osmConfig(data: object | undefined, rest: object = {}): KubeObject {
 
 beforeAll(async () => {
   await applyAll(admin, [osmNamespaceObject(defaults), osmConfigPolicy(defaults), osmConfigBinding()]);
-  await eventually("the policy is in force", async () => (await create(admin, osmConfig({ egress: "x" }), true)).status === 422);
+  await eventually(
+    "the policy is in force",
+    async () => (await create(admin, osmConfig({ egress: "x" }), true)).status === 422,
+  );
   await remove(admin, osmConfig({}));
   expect((await create(admin, osmConfig({ egress: "false" }))).status).toBe(201);
 });

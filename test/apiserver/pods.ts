@@ -25,7 +25,11 @@ export interface Container {
 export const appContainer = { name: "app", image: "app:1" };
 
 /** A pod of one container, with its differences. */
-export function pod(namespace: string, spec: object = {}, podAnnotations: Readonly<Record<string, string>> = {}): KubeObject {
+export function pod(
+  namespace: string,
+  spec: object = {},
+  podAnnotations: Readonly<Record<string, string>> = {},
+): KubeObject {
   return {
     apiVersion: "v1",
     kind: "Pod",

@@ -59,19 +59,35 @@ beforeAll(async () => {
     ...reconcilerAccess(defaults),
   ]);
   await eventually("the CRDs are served", async () => {
-    const codes = await Promise.all([meshInjection(defaults), egressRollout(defaults)].map(async (one) => create(admin, one, true)));
+    const codes = await Promise.all(
+      [meshInjection(defaults), egressRollout(defaults)].map(async (one) => create(admin, one, true)),
+    );
     return codes.every((response) => response.status !== 404);
   });
-  await applyAll(admin, [meshInjection(defaults), egressRollout(defaults), reconcilerPolicy(defaults), reconcilerBinding()]);
+  await applyAll(admin, [
+    meshInjection(defaults),
+    egressRollout(defaults),
+    reconcilerPolicy(defaults),
+    reconcilerBinding(),
+  ]);
   await create(admin, subject);
-  await eventually("the policy is in force", async () => (await create(unbound, configMap("other"), true)).status === 403);
-  await eventually("the roles are in force", async () => (await reconciler.send({ method: "GET", path: "/api/v1/pods" })).status === 200);
+  await eventually(
+    "the policy is in force",
+    async () => (await create(unbound, configMap("other"), true)).status === 403,
+  );
+  await eventually(
+    "the roles are in force",
+    async () => (await reconciler.send({ method: "GET", path: "/api/v1/pods" })).status === 200,
+  );
 });
 
 describe("what the reconciler may, with its own rights", () => {
-  test.each(["osm-sidecar.default", `osm-sidecar.${"a".repeat(241)}`])("apply ConfigMap %s in any namespace", async (name) => {
-    expect((await dryApply(reconciler, configMap(name))).status).toBe(201);
-  });
+  test.each(["osm-sidecar.default", `osm-sidecar.${"a".repeat(241)}`])(
+    "apply ConfigMap %s in any namespace",
+    async (name) => {
+      expect((await dryApply(reconciler, configMap(name))).status).toBe(201);
+    },
+  );
 
   test("apply, then delete a sidecar ConfigMap", async () => {
     await applyAll(reconciler, [configMap("osm-sidecar.web")]);
@@ -93,7 +109,10 @@ describe("what the reconciler may, with its own rights", () => {
   });
 
   test("write the status of the rollout", async () => {
-    const status = { phase: "Idle", sidecars: { total: 0, verified: 0, rejected: 0, unreachable: 0, outsideGuarantee: 0 } };
+    const status = {
+      phase: "Idle",
+      sidecars: { total: 0, verified: 0, rejected: 0, unreachable: 0, outsideGuarantee: 0 },
+    };
     const path = objectPath(egressRollout(defaults));
     const read = await reconciler.send({ method: "GET", path });
     const body = { ...(JSON.parse(read.text) as KubeObject), status };
@@ -218,7 +237,10 @@ describe("what it may not, even with every right that RBAC can give", () => {
   test("evict, bind or resize a pod, or write its status", async () => {
     for (const [sub, body] of [
       ["eviction", { apiVersion: "policy/v1", kind: "Eviction", metadata: { name: "subject", namespace: shop } }],
-      ["binding", { apiVersion: "v1", kind: "Binding", metadata: { name: "subject" }, target: { kind: "Node", name: "n" } }],
+      [
+        "binding",
+        { apiVersion: "v1", kind: "Binding", metadata: { name: "subject" }, target: { kind: "Node", name: "n" } },
+      ],
     ] as const) {
       const refused = await unbound.send({ method: "POST", path: `${objectPath(subject)}/${sub}`, body });
       expect([sub, refused.status]).toEqual([sub, 403]);

@@ -34,7 +34,10 @@ const startTimeoutMs = 60_000;
  *
  * @param binary  the one Kubernetes binary of the tests
  */
-export async function startApiServer(binary: string, identities: Readonly<Record<string, Identity>>): Promise<ApiServer> {
+export async function startApiServer(
+  binary: string,
+  identities: Readonly<Record<string, Identity>>,
+): Promise<ApiServer> {
   if (!existsSync(binary)) throw new Error(`no Kubernetes binary at ${binary}`);
   const home = mkdtempSync(join(tmpdir(), "osm-apiserver-"));
   const children: ChildProcess[] = [];

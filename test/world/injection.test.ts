@@ -20,7 +20,12 @@ async function must(...args: readonly string[]): Promise<string> {
 }
 
 /** A pod that serves, with its differences. */
-function pod(name: string, spec: object = {}, podAnnotations: Readonly<Record<string, string>> = {}, namespace = shop): object {
+function pod(
+  name: string,
+  spec: object = {},
+  podAnnotations: Readonly<Record<string, string>> = {},
+  namespace = shop,
+): object {
   return {
     apiVersion: "v1",
     kind: "Pod",
@@ -35,7 +40,8 @@ async function ready(name: string, namespace = shop): Promise<void> {
 
 /** Whether `probe` in the pod gets an answer. */
 async function reaches(name: string, ...probe: readonly string[]): Promise<boolean> {
-  return (await probeOnce(cluster, { namespace: name === "control" ? "outside-mesh" : shop, pod: name }, ...probe)).reached;
+  return (await probeOnce(cluster, { namespace: name === "control" ? "outside-mesh" : shop, pod: name }, ...probe))
+    .reached;
 }
 
 async function setEgress(value: boolean): Promise<void> {
@@ -66,10 +72,10 @@ afterAll(async () => {
 const roads = (): Record<string, readonly string[]> => {
   const { http, tls, tcp, udp } = world.outside.sites;
   return {
-    "HTTP": ["http", `http://${http.target}/`],
-    "TLS": ["tls", tls.target],
-    "TCP": ["tcp", tcp.target],
-    "UDP": ["udp", udp.target],
+    HTTP: ["http", `http://${http.target}/`],
+    TLS: ["tls", tls.target],
+    TCP: ["tcp", tcp.target],
+    UDP: ["udp", udp.target],
     "TCP over IPv6": ["tcp", `[${tcp.address6}]:${tcp.port}`],
     "UDP over IPv6": ["udp", `[${udp.address6}]:${udp.port}`],
   };
@@ -110,7 +116,16 @@ describe("traffic of an injected pod", () => {
     await cluster.apply(pod("as-envoy", { securityContext: { runAsUser: 1500 } }));
     await ready("as-envoy");
     const lookup = await cluster.kubectl(
-      "exec", "-n", shop, "as-envoy", "-c", "app", "--", "sh", "-c", `nslookup ${world.outside.sites.http.name} 2>&1; true`,
+      "exec",
+      "-n",
+      shop,
+      "as-envoy",
+      "-c",
+      "app",
+      "--",
+      "sh",
+      "-c",
+      `nslookup ${world.outside.sites.http.name} 2>&1; true`,
     );
     expect(lookup).not.toContain(world.outside.sites.http.address);
   });
@@ -143,14 +158,26 @@ describe("pods of every kind start, captured", () => {
   });
 
   test("a pod that ends, ends: the sidecar goes with it", async () => {
-    await cluster.apply(pod("job", { restartPolicy: "Never", containers: [{ name: "app", image, command: ["true"] }] }));
+    await cluster.apply(
+      pod("job", { restartPolicy: "Never", containers: [{ name: "app", image, command: ["true"] }] }),
+    );
     await cluster.kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/job", "-n", shop, "--timeout=60s");
   });
 
   test("the host's network is left alone", async () => {
-    await cluster.apply(pod("on-host", { hostNetwork: true, containers: [{ name: "app", image, command: ["sleep", "600"] }] }));
+    await cluster.apply(
+      pod("on-host", { hostNetwork: true, containers: [{ name: "app", image, command: ["sleep", "600"] }] }),
+    );
     await ready("on-host");
-    const names = await cluster.kubectl("get", "pod", "-n", shop, "on-host", "-o", "jsonpath={.spec.initContainers[*].name}");
+    const names = await cluster.kubectl(
+      "get",
+      "pod",
+      "-n",
+      shop,
+      "on-host",
+      "-o",
+      "jsonpath={.spec.initContainers[*].name}",
+    );
     expect(names).toBe("");
     const rules = await world.run(["iptables-save", "-t", "nat"]);
     expect(rules.stdout).toContain("*nat");
@@ -167,11 +194,25 @@ describe("pods of every kind start, captured", () => {
 describe("exclusions and the sidecar's end", () => {
   test("an excluded port and an excluded range are not captured, in pods created later", async () => {
     const { tcp, http, tls } = world.outside.sites;
-    const data = { outbound_port_exclusion_list: String(tcp.port), outbound_ip_range_exclusion_list: `${http.address}/32` };
-    await cluster.kubectl("patch", "configmap", "osm-config", "-n", osmNamespace, "--type=merge", "-p", JSON.stringify({ data }));
+    const data = {
+      outbound_port_exclusion_list: String(tcp.port),
+      outbound_ip_range_exclusion_list: `${http.address}/32`,
+    };
+    await cluster.kubectl(
+      "patch",
+      "configmap",
+      "osm-config",
+      "-n",
+      osmNamespace,
+      "--type=merge",
+      "-p",
+      JSON.stringify({ data }),
+    );
     await must("reconcile");
     await expect
-      .poll(async () => cluster.kubectl("create", "--dry-run=server", "-o", "json", "-f", await written(pod("probe-exclusion"))))
+      .poll(async () =>
+        cluster.kubectl("create", "--dry-run=server", "-o", "json", "-f", await written(pod("probe-exclusion"))),
+      )
       .toContain(`"${http.address}/32"`);
     await cluster.apply(pod("excluding"));
     await ready("excluding");
@@ -185,7 +226,10 @@ describe("exclusions and the sidecar's end", () => {
     await cluster.signal(shop, "plain", "envoy", "SIGKILL");
     expect(await reaches("plain", "tcp", world.outside.sites.tcp.target)).toBe(false);
     await expect
-      .poll(() => cluster.kubectl("get", "--raw", `/api/v1/namespaces/${shop}/pods/plain:15010/proxy/ready`).catch(String), { timeout: 20_000 })
+      .poll(
+        () => cluster.kubectl("get", "--raw", `/api/v1/namespaces/${shop}/pods/plain:15010/proxy/ready`).catch(String),
+        { timeout: 20_000 },
+      )
       .toContain("LIVE");
     expect(await reaches("plain", "tcp", world.outside.sites.tcp.target)).toBe(false);
   });
@@ -210,7 +254,11 @@ describe("osm namespace", () => {
       { name: "quiet", mesh: "osm", sidecarInjection: "disabled" },
       { name: shop, mesh: "osm", sidecarInjection: "enabled" },
     ]);
-    expect((await must("namespace", "list")).split("\n").map((line) => line.split(/\s+/))).toContainEqual([shop, "osm", "enabled"]);
+    expect((await must("namespace", "list")).split("\n").map((line) => line.split(/\s+/))).toContainEqual([
+      shop,
+      "osm",
+      "enabled",
+    ]);
   });
 });
 
