@@ -12,7 +12,7 @@ export type Tree = string | number | boolean | Cel | readonly Tree[] | { readonl
 
 /** CEL with values between: expressions stand as they are, everything else as a literal. */
 export function cel(parts: TemplateStringsArray, ...values: readonly Tree[]): Cel {
-  return new Cel(String.raw({ raw: parts }, ...values.map(literal)));
+  return new Cel(String.raw(parts, ...values.map(literal)));
 }
 
 /**
