@@ -5,6 +5,7 @@
  *   npm run cluster down [NAME]
  *   npm run cluster status
  *   npm run cluster import [NAME] FILE…  docker-archives, into the node
+ *   npm run cluster images [NAME]        the product's images, from the sources as they are now, into the node
  *   npm run cluster run [NAME] -- COMMAND…     inside the world: the emulator's and the node's network
  *   npm run cluster kubectl [NAME] -- ARGS…
  *
@@ -17,6 +18,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { openCluster, startCluster, type Cluster } from "#test/cluster/cluster.ts";
 import { runsRoot } from "#test/cluster/slot.ts";
 import { startWorld, type WorldRecord } from "#test/cluster/world.ts";
+import { productImages } from "./images.ts";
+import { CommandError } from "./setup/command.ts";
 import { isAlive, ownIdentity, type ProcessIdentity } from "./setup/process-identity.ts";
 
 interface Held {
@@ -128,6 +131,11 @@ async function main([command = "", ...words]: readonly string[]): Promise<void> 
       for (const archive of rest) await cluster.importImage({ archive });
       return;
     }
+    case "images": {
+      const cluster = await attach(name);
+      for (const image of await productImages(console.log)) await cluster.importImage(image);
+      return;
+    }
     case "run":
       process.stdout.write((await (await attach(name)).world.run(rest)).stdout);
       return;
@@ -135,8 +143,15 @@ async function main([command = "", ...words]: readonly string[]): Promise<void> 
       process.stdout.write(await (await attach(name)).kubectl(...rest));
       return;
     default:
-      throw new Error("usage: cluster up|down|status|import|run|kubectl [NAME] …");
+      throw new Error("usage: cluster up|down|status|import|images|run|kubectl [NAME] …");
   }
 }
 
-await main(process.argv.slice(2));
+try {
+  await main(process.argv.slice(2));
+} catch (cause) {
+  if (!(cause instanceof CommandError)) throw cause;
+  process.stdout.write(cause.stdout);
+  process.stderr.write(cause.stderr);
+  process.exitCode = cause.code ?? 1;
+}

@@ -1,6 +1,6 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { cached, digestOf, digestOfFiles, type Progress } from "../../tools/setup/cache.ts";
+import { cached, digestOf, digestOfFiles, removeUnused, type Progress } from "../../tools/setup/cache.ts";
 import { writeArchive, type ImageSettings } from "./archive.ts";
 import { fillForwarderTree, fillNodeTree, forwarderImage } from "./forwarder.ts";
 import { fillSidecarTree, sidecarImage } from "./sidecar.ts";
@@ -42,6 +42,7 @@ export async function ensureImage(
       await mkdir(join(draft, "scratch"));
       await writeArchive(settings, trees, join(draft, "image.tar"), join(draft, "scratch"));
       for (const path of [...trees, join(draft, "scratch")]) await rm(path, { recursive: true });
+      await removeUnused(`image-${name}`);
     },
     progress,
   );

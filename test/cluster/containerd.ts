@@ -61,6 +61,8 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
   address = "${socket}"
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "${pauseImage}"
+  # A profile would be loaded into the machine's kernel and stay there.
+  disable_apparmor = true
   # Without CAP_SYS_RESOURCE a process cannot lower its OOM score below its parent's.
   restrict_oom_score_adj = true
   [plugins."io.containerd.grpc.v1.cri".cni]

@@ -52,6 +52,7 @@ export async function startNode(world: World, binary: string, containerd: Contai
     maxPods: 250,
   };
   await writeFile(join(directory, "kubelet.json"), JSON.stringify(kubelet, undefined, 2));
+  await pretendTunables(world);
   await mkdir(join(directory, "container-logs"), { recursive: true });
   // The kubelet links logs to this fixed path.
   await world.run(["sh", "-c", 'mkdir -p /var/log/containers && mount --bind "$1" /var/log/containers', "sh", join(directory, "container-logs")]);
@@ -76,6 +77,24 @@ export async function startNode(world: World, binary: string, containerd: Contai
   };
   await writeFile(join(directory, "kube-proxy.json"), JSON.stringify(proxy, undefined, 2));
   await world.spawn("kube-proxy", [binary, "kube-proxy", `--config=${join(directory, "kube-proxy.json")}`]);
+}
+
+/** What a kubelet sets on its machine; a run's kubelet finds them set, and the machine keeps its own. */
+const tunables = {
+  "vm/overcommit_memory": 1,
+  "vm/panic_on_oom": 0,
+  "kernel/panic": 10,
+  "kernel/panic_on_oops": 1,
+  "kernel/keys/root_maxkeys": 1_000_000,
+  "kernel/keys/root_maxbytes": 25_000_000,
+} as const;
+
+async function pretendTunables(world: World): Promise<void> {
+  const lines = Object.entries(tunables).map(([name, value]) => {
+    const file = `/run/tunables/${name.replaceAll("/", ".")}`;
+    return `echo ${value} > ${file} && mount --bind ${file} /proc/sys/${name}`;
+  });
+  await world.run(["sh", "-ec", ["mkdir -p /run/tunables", ...lines].join("\n")]);
 }
 
 /** The kubelet wants its root cgroup to be there, with the CPUs and memory nodes that version 1 does not inherit. */

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, readdir, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -37,11 +37,12 @@ export async function cached(
   progress: Progress = () => undefined,
 ): Promise<string> {
   const target = join(cacheRoot(), `${name}-${key}`);
-  if (await exists(target)) return target;
+  if (await touch(target)) return target;
   await mkdir(cacheRoot(), { recursive: true });
   const unlock = await lock(`${target}.lock`, () => progress(`${name}: another run is building it`));
   try {
     if (await exists(target)) return target;
+    await removeMatching(`${name}-${key}.draft-`, 0);
     const draft = await mkdtemp(`${target}.draft-`);
     try {
       await build(draft);
@@ -55,7 +56,30 @@ export async function cached(
   }
 }
 
-export async function exists(path: string): Promise<boolean> {
+/** Removes versions of a part that nobody has used for a day: some change with every edit of a source file. */
+export async function removeUnused(name: string): Promise<void> {
+  await removeMatching(`${name}-`, 24 * 3600_000);
+}
+
+async function removeMatching(prefix: string, unusedForMs: number): Promise<void> {
+  for (const entry of await readdir(cacheRoot())) {
+    if (!entry.startsWith(prefix) || entry.endsWith(".lock")) continue;
+    const path = join(cacheRoot(), entry);
+    const found = await stat(path).catch(() => undefined);
+    if (found && Date.now() - found.mtimeMs >= unusedForMs) await rm(path, { recursive: true, force: true });
+  }
+}
+
+/** Notes that a part is in use. @returns false when it is not there */
+async function touch(path: string): Promise<boolean> {
+  const now = new Date();
+  return utimes(path, now, now).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function exists(path: string): Promise<boolean> {
   return stat(path).then(
     () => true,
     () => false,
