@@ -36,7 +36,7 @@ export async function renderNamespaces(
       await sleep(leaseWaitMs);
       continue;
     }
-    if ((await writeUnderLease(ports, quietContext(passId, deadline), seen, new Set())) !== "again") return count;
+    if ((await writeUnderLease(ports, quietContext(passId, deadline), seen, { suspects: new Set() })) !== "again") return count;
   }
   throw new CommandError(
     `the Lease ${place.osmNamespace}/osm-reconciler was not free within ${renderTimeoutMs / 1_000} s`,
