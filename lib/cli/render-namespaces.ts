@@ -36,7 +36,10 @@ export async function renderNamespaces(
       await sleep(leaseWaitMs);
       continue;
     }
-    if ((await writeUnderLease(ports, quietContext(passId, deadline), seen, { suspects: new Set() })) !== "again") return count;
+    const written = await writeUnderLease(ports, quietContext(passId, deadline), seen, { suspects: new Set() });
+    if (written === "again") continue;
+    if (written.refusal) throw written.refusal;
+    return count;
   }
   throw new CommandError(
     `the Lease ${place.osmNamespace}/osm-reconciler was not free within ${renderTimeoutMs / 1_000} s`,

@@ -62,8 +62,12 @@ export function clusterPorts(
         }),
       ),
     async deleteConfigMap(map) {
-      await goneIf(["object-missing"], () =>
-        expectOk(connection, { method: "DELETE", path: configMapPath(map.namespace, map.name) }),
+      await goneIf(["object-missing", "object-conflict"], () =>
+        expectOk(connection, {
+          method: "DELETE",
+          path: configMapPath(map.namespace, map.name),
+          body: { preconditions: { resourceVersion: map.resourceVersion } },
+        }),
       );
     },
     async applyInjection(spec) {

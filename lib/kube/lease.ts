@@ -2,7 +2,7 @@ import { annotations, leaseName } from "../mesh/names.ts";
 import type { HeldLease } from "../reconcile/ports.ts";
 import type { ObservedLease } from "../rollout/observation.ts";
 import type { KubeConnection, KubeRequest, KubeResponse } from "./connection.ts";
-import { expectOk, failure } from "./objects.ts";
+import { failure, read } from "./objects.ts";
 
 /** A holder that has not renewed for this long is taken for dead. */
 export const leaseSeconds = 20;
@@ -46,6 +46,7 @@ export async function readLease(
     resourceVersion: metadata.resourceVersion,
     holder: spec.holderIdentity ?? "",
     transitions: spec.leaseTransitions ?? 0,
+    renewTime: spec.renewTime,
     expired: silentMs > (spec.leaseDurationSeconds ?? leaseSeconds) * 1000,
   };
 }
@@ -73,9 +74,14 @@ export class Lease {
     return response === "conflict" ? undefined : held(response, number);
   }
 
-  /** @returns false when the Lease has changed since it was seen */
+  /**
+   * Leaves the time as it is: a mark is no sign of life, and a dead holder's Lease must expire however many events mark it.
+   *
+   * @returns false when the Lease has changed since it was seen
+   */
   async mark(seen: ObservedLease): Promise<boolean> {
-    return (await this.#replace(seen.resourceVersion, seen.holder, seen.transitions, true)) !== "conflict";
+    const { resourceVersion, holder, transitions, renewTime } = seen;
+    return (await this.#replace(resourceVersion, holder, transitions, true, renewTime)) !== "conflict";
   }
 
   async renew(lease: HeldLease): Promise<HeldLease | "lost"> {
@@ -109,11 +115,12 @@ export class Lease {
     holder: string,
     number: number,
     marked = false,
+    renewTime?: string,
   ): Promise<KubeResponse | "conflict"> {
     return this.#send({
       method: "PUT",
       path: leasePath(this.#namespace),
-      body: this.#object(resourceVersion, holder, number, marked),
+      body: this.#object(resourceVersion, holder, number, marked, renewTime),
     });
   }
 
@@ -124,9 +131,14 @@ export class Lease {
     return response;
   }
 
-  #object(resourceVersion: string | undefined, holder: string, number: number, marked: boolean) {
+  #object(
+    resourceVersion: string | undefined,
+    holder: string,
+    number: number,
+    marked: boolean,
     // MicroTime: six digits.
-    const renewTime = new Date(this.#clock.nowMs()).toISOString().replace("Z", "000Z");
+    renewTime = new Date(this.#clock.nowMs()).toISOString().replace("Z", "000Z"),
+  ) {
     return {
       apiVersion: "coordination.k8s.io/v1",
       kind: "Lease",
@@ -161,7 +173,8 @@ function leasePath(namespace: string, named = true): string {
   return named ? `${collection}/${leaseName}` : collection;
 }
 
-export async function leaseNumber(connection: KubeConnection, namespace: string): Promise<number> {
-  const response = await expectOk(connection, { method: "GET", path: leasePath(namespace) });
-  return (JSON.parse(response.text) as RawLease).spec?.leaseTransitions ?? 0;
+/** @returns undefined when there is no Lease */
+export async function leaseNumber(connection: KubeConnection, namespace: string): Promise<number | undefined> {
+  const lease = await read<RawLease>(connection, leasePath(namespace));
+  return lease && (lease.spec?.leaseTransitions ?? 0);
 }

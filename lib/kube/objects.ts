@@ -83,6 +83,8 @@ export function failure(request: KubeRequest, response: KubeResponse): EgressErr
   return new EgressError(
     reasonOf(response),
     `${request.method} ${request.path}: ${response.status} ${messageOf(response.text)}`,
+    // The API server stopped waiting for its own storage: like no answer, the write may still come to pass.
+    response.status === 504 ? response : undefined,
   );
 }
 

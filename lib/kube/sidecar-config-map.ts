@@ -1,5 +1,6 @@
 import { annotations, labels, sidecarFiles } from "../mesh/names.ts";
 import { parseRunningSettings, type RunningSettings, runningSettingsText } from "../mesh/running-settings.ts";
+import { sidecarConfigName } from "../mesh/sidecar-config-name.ts";
 import type { ConfigMapWrite } from "../rollout/config-writes.ts";
 import type { SidecarConfigMap } from "../rollout/observation.ts";
 import type { KubeObject } from "./objects.ts";
@@ -8,21 +9,26 @@ interface RawConfigMap {
   readonly metadata: {
     readonly namespace: string;
     readonly name: string;
+    readonly resourceVersion: string;
     readonly creationTimestamp?: string;
     readonly annotations?: Readonly<Record<string, string>>;
   };
   readonly data?: Readonly<Record<string, string>>;
 }
 
-/** @returns undefined for one that carries our label and is none of ours */
+/**
+ * @returns undefined for one that carries our label and is none of ours: anybody may make a ConfigMap with a label, but
+ *          what counts is the name that pods mount
+ */
 export function decodeSidecarConfigMap(object: unknown): SidecarConfigMap | undefined {
   const { metadata, data = {} } = object as RawConfigMap;
   const account = metadata.annotations?.[annotations.account];
-  if (account === undefined) return undefined;
+  if (account === undefined || metadata.name !== sidecarConfigName(account)) return undefined;
   const fencing = Number(metadata.annotations?.[annotations.fencing]);
   return {
     namespace: metadata.namespace,
     name: metadata.name,
+    resourceVersion: metadata.resourceVersion,
     createdAtMs: Date.parse(metadata.creationTimestamp ?? "") || 0,
     account,
     files: Object.fromEntries(sidecarFiles.flatMap((file) => (data[file] === undefined ? [] : [[file, data[file]]]))),

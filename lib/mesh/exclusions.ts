@@ -1,6 +1,6 @@
 type Parsed<T> = { readonly items: readonly T[] } | { readonly bad: string; readonly wanted: string };
 
-/** `10.0.0.0/8, 192.168.1.1/32` → canonical ranges, host bits zeroed, sorted, each once. An empty text is no list. */
+/** `10.0.0.0/8, 192.168.1.1/32` → canonical ranges, host bits zeroed, sorted, each once. An empty text is none: take the key out instead. */
 export function parseCidrs(text: string): Parsed<string> {
   return parseList(text, canonicalCidr, "a comma-separated list of IPv4 ranges such as 10.0.0.0/8");
 }
@@ -26,8 +26,11 @@ function portNumber(text: string): number | undefined {
   return port <= 65_535 ? port : undefined;
 }
 
+/** As Go's net.ParseCIDR has it: no leading zeros, which some programs read as octal. */
+const cidrPattern = /^(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\/(0|[1-9]\d?)$/;
+
 function canonicalCidr(text: string): string | undefined {
-  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\/(\d{1,2})$/.exec(text);
+  const match = cidrPattern.exec(text);
   if (!match) return undefined;
   const [a, b, c, d, bits] = match.slice(1).map(Number) as [number, number, number, number, number];
   if ([a, b, c, d].some((octet) => octet > 255) || bits > 32) return undefined;

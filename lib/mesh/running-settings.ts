@@ -1,5 +1,5 @@
 import { parseCidrs } from "./exclusions.ts";
-import { defaultSettings, type MeshSettings } from "./osm-config.ts";
+import type { MeshSettings } from "./osm-config.ts";
 
 /** What of osm-config is in the sidecars' configuration; every ConfigMap says under which of them it was rendered. */
 export interface RunningSettings extends Pick<MeshSettings, "permissive" | "inMeshCidrs"> {
@@ -22,6 +22,7 @@ export function parseRunningSettings(text: string | undefined): RunningSettings 
   if (typeof value !== "object" || value === null) return undefined;
   const { egress, permissive, inMeshCidrs } = value as Partial<Record<keyof RunningSettings, unknown>>;
   if (typeof egress !== "boolean" || typeof permissive !== "boolean" || !Array.isArray(inMeshCidrs)) return undefined;
+  if (inMeshCidrs.length === 0) return { egress, permissive, inMeshCidrs: [] };
   const cidrs = parseCidrs(inMeshCidrs.join(","));
-  return { egress, permissive, inMeshCidrs: "items" in cidrs ? cidrs.items : defaultSettings.inMeshCidrs };
+  return "items" in cidrs ? { egress, permissive, inMeshCidrs: cidrs.items } : undefined;
 }

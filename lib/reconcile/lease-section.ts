@@ -1,9 +1,19 @@
-import { type ConfigMapWrite, configWrites, highestFencing, orphans, unknownAccounts } from "../rollout/config-writes.ts";
+import { EgressError } from "../errors.ts";
+import {
+  type ConfigMapWrite,
+  configWrites,
+  highestFencing,
+  orphans,
+  unknownAccounts,
+} from "../rollout/config-writes.ts";
 import type { MeshObservation, ObservedLease, ObservedPod } from "../rollout/observation.ts";
 import { runningSidecars, wantedDigestOf } from "../rollout/pod-checks.ts";
-import { wantedMesh, type Wanted } from "../rollout/wanted.ts";
+import { type Wanted, wantedMesh } from "../rollout/wanted.ts";
 import type { PassContext } from "./pass.ts";
+import type { PassMemory } from "./pass-memory.ts";
 import type { ClusterPorts, HeldLease } from "./ports.ts";
+import { poke } from "./poke.ts";
+import { Verification } from "./verification.ts";
 
 /** What a pass knows after it has written: the world as it is now, as far as this pass is concerned. */
 export interface Written {
@@ -11,24 +21,30 @@ export interface Written {
   readonly wanted: Wanted;
   /** Listed after the last write, so every sidecar that ran then is among them. */
   readonly pods: readonly ObservedPod[];
-  /** The fencing number that was written with. */
-  readonly number: number;
+  /** The asking that is to follow; the status says already that it has to. */
+  readonly verification: Verification;
+  /** Answered, and refused (quota, admission, RBAC): the rest went on. */
+  readonly refusal: EgressError | undefined;
 }
 
 /** A Lease is renewed when this much of its 20 s has gone. */
 const renewAfterMs = 5_000;
 /** Pokes between two looks at the clock. */
 const chunk = 256;
+const statusTries = 3;
 
 export function heldByAnother(lease: ObservedLease): boolean {
   return lease.holder !== "" && !lease.expired;
 }
 
 /**
- * Takes the Lease, looks again, writes ConfigMaps and MeshInjection, pokes the pods, and lets go: nothing is waited for
- * inside. Whoever came meanwhile has marked the Lease, and then everything is looked at once more.
+ * Takes the Lease, looks again, writes ConfigMaps and MeshInjection, pokes the pods, says in the status that they are to
+ * be verified, and lets go: nothing is waited for inside. Whoever came meanwhile has marked the Lease, and then everything
+ * is looked at once more.
  *
- * @param suspects    gets the ConfigMaps whose files were changed
+ * An exception leaves the Lease as it is. A request without an answer may still be carried out, pods may be unpoked and
+ * the status untrue; the Lease that expires unreleased tells the next pass to stamp, poke and ask everybody.
+ *
  * @param podsBefore  for accounts and orphans that only the list of pods tells of
  * @returns "again" when the Lease went to somebody else, or the pass was asked to look again
  */
@@ -36,69 +52,76 @@ export async function writeUnderLease(
   ports: ClusterPorts,
   context: PassContext,
   before: MeshObservation,
-  suspects: Set<string>,
-  podsBefore?: readonly ObservedPod[],
+  memory: PassMemory,
+  podsBefore: readonly ObservedPod[] = [],
 ): Promise<Written | "again"> {
-  let held = await ports.takeLease(before.lease, highestFencing(before));
-  if (!held) return "again";
-  let written: Written;
-  let failure: unknown;
+  const taken = await ports.takeLease(before.lease, highestFencing(before));
+  if (!taken) return "again";
+  const seen = await ports.readMesh();
+  const left = podsBefore.length === 0 ? [] : orphans(seen, podsBefore, ports.nowMs());
+  const wanted = wantedMesh(seen, unknownAccounts(wantedMesh(seen), podsBefore));
+  const { apply, injection, restamp } = configWrites({ ...seen, lease: before.lease }, wanted, left);
+  memory.writtenAtMs ??= ports.nowMs();
+  const applied = apply.map(async (write) => {
+    const outcome = await attempt(() => ports.applyConfigMap(write, wanted.running, taken.number));
+    // Whoever held a broken Lease may have died between writing a ConfigMap and poking its pods.
+    if (outcome === "done" && (write.changesFiles || restamp)) memory.suspects.add(keyOf(write));
+    return outcome;
+  });
+  const others = [
+    ...(injection ? [attempt(() => ports.applyInjection(wanted.injection))] : []),
+    ...left.map((map) => attempt(() => ports.deleteConfigMap(map))),
+  ];
+  const outcomes: readonly unknown[] = await Promise.all([...applied, ...others]);
+  const refusal = outcomes.find((outcome) => outcome instanceof EgressError);
+  const pods = await ports.readPods();
+  const held = await pokeAll(ports, context, pods, wanted, memory.suspects, taken);
+  const verification = await begun(ports, context, memory, { seen, wanted, pods, number: held.number });
+  const released = await ports.releaseLease(held);
+  if (released === "lost") context.log.warn("Lease lost before it was released", { number: held.number });
+  await verification.announce();
+  return released === "released" ? { seen, wanted, pods, verification, refusal } : "again";
+}
+
+function keyOf({ account, name }: ConfigMapWrite): string {
+  return `${account.namespace}/${name}`;
+}
+
+/** A refusal is an answer: the request is done with, and does not hold the others back. @throws what is none */
+async function attempt<T>(write: () => Promise<T>): Promise<T | EgressError> {
   try {
-    const seen = await ports.readMesh();
-    const wanted = wantedMesh(seen, unknownAccounts(wantedMesh(seen), podsBefore ?? []));
-    const writes = configWrites({ ...seen, lease: before.lease }, wanted);
-    const [outcomes] = await Promise.all([
-      Promise.all(writes.apply.map((write) => applyOne(ports, write, wanted, held as HeldLease))),
-      writes.injection ? ports.applyInjection(wanted.injection) : undefined,
-      ...(podsBefore ? orphans(seen, podsBefore, ports.nowMs()) : []).map((map) => ports.deleteConfigMap(map)),
-    ]);
-    failure = outcomes.find((outcome) => outcome.error !== undefined)?.error;
-    const rewritten = new Set(outcomes.filter(({ changed }) => changed).map(({ key }) => key));
-    for (const key of rewritten) suspects.add(key);
-    const pods = await ports.readPods();
-    held = await pokeAll(ports, pods, wanted, rewritten, held);
-    written = { seen, wanted, pods, number: held.number };
+    return await write();
   } catch (error) {
-    // Let go at once: the message comes back, and nobody has to wait for the Lease to expire.
-    await ports.releaseLease(held).catch((cause: unknown) => context.log.warn("Lease not released", { cause }));
+    if (error instanceof EgressError && error.cause === undefined) return error;
     throw error;
   }
-  const released = await ports.releaseLease(held);
-  if (failure !== undefined) throw failure;
-  if (released === "lost") context.log.warn("Lease lost before it was released", { number: held.number });
-  return released === "released" ? written : "again";
 }
 
-interface ApplyOutcome {
-  readonly key: string;
-  readonly changed: boolean;
-  readonly error?: unknown;
-}
-
-/** One account that cannot be written (quota, admission) does not hold the others back; the pass fails after them. */
-async function applyOne(
+/** Somebody who only asks may have written the status meanwhile; the Lease is not let go before it is true. */
+async function begun(
   ports: ClusterPorts,
-  write: ConfigMapWrite,
-  wanted: Wanted,
-  held: HeldLease,
-): Promise<ApplyOutcome> {
-  const key = `${write.account.namespace}/${write.name}`;
-  try {
-    const result = await ports.applyConfigMap(write, wanted.running, held.number);
-    return { key, changed: result === "done" && write.changesFiles };
-  } catch (error) {
-    return { key, changed: false, error };
+  context: PassContext,
+  memory: PassMemory,
+  task: Pick<Written, "seen" | "wanted" | "pods"> & { readonly number: number },
+): Promise<Verification> {
+  let { rollout } = task.seen;
+  for (let tries = 0; tries < statusTries; tries++) {
+    const verification = new Verification(ports, context, { ...task, seen: { ...task.seen, rollout }, memory });
+    if ((await verification.begin()) === "kept") return verification;
+    rollout = (await ports.readMesh()).rollout;
   }
+  throw new EgressError("object-conflict", `status of EgressRollout: written by others ${statusTries} times`);
 }
 
 async function pokeAll(
   ports: ClusterPorts,
+  context: PassContext,
   pods: readonly ObservedPod[],
   wanted: Wanted,
-  rewritten: ReadonlySet<string>,
+  suspects: ReadonlySet<string>,
   lease: HeldLease,
 ): Promise<HeldLease> {
-  const due = runningSidecars(pods).filter((pod) => rewritten.has(`${pod.namespace}/${pod.configMap}`));
+  const due = runningSidecars(pods).filter((pod) => suspects.has(`${pod.namespace}/${pod.configMap}`));
   let held = lease;
   for (let start = 0; start < due.length; start += chunk) {
     if (ports.nowMs() - held.renewedAtMs > renewAfterMs) {
@@ -109,7 +132,7 @@ async function pokeAll(
     await Promise.all(
       due.slice(start, start + chunk).map((pod) => {
         const digest = wantedDigestOf(pod, wanted);
-        return digest === undefined ? undefined : ports.poke(pod, digest);
+        return digest === undefined ? undefined : poke(ports, context.log, pod, digest);
       }),
     );
   }

@@ -20,11 +20,12 @@ export interface ClusterPorts {
   markLease(seen: ObservedLease): Promise<boolean>;
   renewLease(held: HeldLease): Promise<HeldLease | "lost">;
   releaseLease(held: HeldLease): Promise<"released" | "marked" | "lost">;
-  /** The fencing number as it stands now. */
-  leaseNumber(): Promise<number>;
+  /** The fencing number as it stands now; undefined when the Lease is gone. */
+  leaseNumber(): Promise<number | undefined>;
 
   /** @returns "gone" when the namespace is going or gone */
   applyConfigMap(write: ConfigMapWrite, running: RunningSettings, fencing: number): Promise<"done" | "gone">;
+  /** Only as it was observed: one that has changed since stays. */
   deleteConfigMap(map: SidecarConfigMap): Promise<void>;
   applyInjection(spec: MeshInjectionSpec): Promise<void>;
   /** Makes the kubelet look at the pod's volumes now. */

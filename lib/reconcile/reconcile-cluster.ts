@@ -1,11 +1,13 @@
+import type { EgressError } from "../errors.ts";
 import { configWrites, isEmpty, orphans, unknownAccounts } from "../rollout/config-writes.ts";
 import type { MeshObservation, ObservedPod } from "../rollout/observation.ts";
-import { wantedMesh, type Wanted } from "../rollout/wanted.ts";
+import { type Wanted, wantedMesh } from "../rollout/wanted.ts";
 import { counted } from "./counted.ts";
 import { heldByAnother, writeUnderLease } from "./lease-section.ts";
 import type { PassContext, PassOutcome } from "./pass.ts";
+import type { PassMemory } from "./pass-memory.ts";
 import type { ClusterPorts } from "./ports.ts";
-import { verifySidecars } from "./verify-sidecars.ts";
+import { Verification } from "./verification.ts";
 
 /** How often a pass starts over because the world changed under it; then the next event, or the schedule, goes on. */
 const maxLooks = 8;
@@ -15,7 +17,8 @@ const maxLooks = 8;
  *
  * Settled means that the status says the truth about the mesh as it was last seen, lagging pods included.
  *
- * @throws EgressError when the pass could not finish; whoever runs it decides about the next try
+ * @throws EgressError when the pass could not finish, or could not write everything; whoever runs it decides about the
+ *         next try
  */
 export async function reconcileCluster(realPorts: ClusterPorts, context: PassContext): Promise<PassOutcome> {
   const startedMs = realPorts.nowMs();
@@ -25,10 +28,11 @@ export async function reconcileCluster(realPorts: ClusterPorts, context: PassCon
     figures: { ...counter.figures(), ...(sidecars ?? none), tookMs: realPorts.nowMs() - startedMs },
   });
 
-  const suspects = new Set<string>();
+  const memory: PassMemory = { suspects: new Set() };
   for (let look = 0; look < maxLooks; look++) {
-    const result = await lookAndAct(ports, context, suspects);
+    const result = await lookAndAct(ports, context, memory);
     if (result.kind === "again") continue;
+    if (result.refusal) throw result.refusal;
     return done(result.kind, result.sidecars);
   }
   return done("out-of-time");
@@ -42,41 +46,34 @@ export interface Sidecars {
 const none: Sidecars = { sidecars: 0, verified: 0 };
 
 export type LookResult =
-  | { readonly kind: PassOutcome["kind"]; readonly sidecars?: Sidecars }
+  | { readonly kind: PassOutcome["kind"]; readonly sidecars?: Sidecars; readonly refusal?: EgressError }
   | { readonly kind: "again" };
 
-/**
- * @param suspects  ConfigMaps that this pass has rewritten, as `namespace/name`: their pods are asked in every later look
- *                  too, whatever they reported before
- */
-async function lookAndAct(ports: ClusterPorts, context: PassContext, suspects: Set<string>): Promise<LookResult> {
-  const first = await ports.readMesh();
-  if (isEmpty(configWrites(first, wantedMesh(first)))) {
-    const pods = await ports.readPods();
-    const wanted = wantedMesh(first);
-    if (!mustWriteForPods(first, wanted, pods, ports.nowMs())) {
-      const number = first.lease?.transitions ?? 0;
-      return verifySidecars(ports, context, { seen: first, wanted, pods, rewritten: suspects, number });
-    }
-    return underLease(ports, context, first, suspects, pods);
-  }
-  return underLease(ports, context, first, suspects);
+async function lookAndAct(ports: ClusterPorts, context: PassContext, memory: PassMemory): Promise<LookResult> {
+  const seen = await ports.readMesh();
+  const wanted = wantedMesh(seen);
+  if (!isEmpty(configWrites(seen, wanted))) return underLease(ports, context, seen, memory);
+  const pods = await ports.readPods();
+  if (mustWriteForPods(seen, wanted, pods, ports.nowMs())) return underLease(ports, context, seen, memory, pods);
+  return new Verification(ports, context, { seen, wanted, pods, memory, number: seen.lease?.transitions ?? 0 }).run();
 }
 
 async function underLease(
   ports: ClusterPorts,
   context: PassContext,
   seen: MeshObservation,
-  suspects: Set<string>,
+  memory: PassMemory,
   pods?: readonly ObservedPod[],
 ): Promise<LookResult> {
   if (seen.lease && heldByAnother(seen.lease)) {
     return { kind: (await ports.markLease(seen.lease)) ? "held-by-another" : "again" };
   }
-  const writtenAtMs = ports.nowMs();
-  const written = await writeUnderLease(ports, context, seen, suspects, pods);
+  const written = await writeUnderLease(ports, context, seen, memory, pods);
   if (written === "again") return { kind: "again" };
-  return verifySidecars(ports, context, { ...written, rewritten: suspects, writtenAtMs });
+  const { wanted, verification, refusal } = written;
+  if (pods === undefined && mustWriteForPods(written.seen, wanted, written.pods, ports.nowMs())) return { kind: "again" };
+  const result = await verification.run();
+  return result.kind === "again" || refusal === undefined ? result : { ...result, refusal };
 }
 
 /** What only the list of pods tells: accounts without a ConfigMap, ConfigMaps without anybody. */

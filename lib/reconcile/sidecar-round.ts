@@ -2,6 +2,7 @@ import { drainSeconds } from "../envoy/bootstrap.ts";
 import { type Answer, type ObservedPod, podKey } from "../rollout/observation.ts";
 import {
   deadlineMs,
+  isPokedFor,
   podState,
   podsToAsk,
   repokeAfterMs,
@@ -10,6 +11,8 @@ import {
 } from "../rollout/pod-checks.ts";
 import type { CheckedPod } from "../rollout/tally.ts";
 import type { Wanted } from "../rollout/wanted.ts";
+import type { PassLog } from "./pass.ts";
+import { poke } from "./poke.ts";
 import type { ClusterPorts } from "./ports.ts";
 
 /** First answer to be hoped for this long after a poke; then less and less often. */
@@ -23,6 +26,8 @@ interface Check {
   state: CheckedPod["state"];
   /** When the wait for it began. */
   sinceMs: number;
+  /** Its ConfigMap was rewritten by this pass: what it said before counts for nothing. */
+  readonly suspect: boolean;
   poked: boolean;
   repokes: number;
   nextAskMs: number;
@@ -37,20 +42,25 @@ interface Check {
  */
 export class SidecarRound {
   readonly #ports: ClusterPorts;
+  readonly #log: PassLog;
   readonly #wanted: Wanted;
   #checks = new Map<string, Check>();
   readonly #inFlight = new Set<Promise<void>>();
   #failure: unknown;
 
-  constructor(ports: ClusterPorts, wanted: Wanted) {
+  constructor(ports: ClusterPorts, log: PassLog, wanted: Wanted) {
     this.#ports = ports;
+    this.#log = log;
     this.#wanted = wanted;
   }
 
   /** Takes over a list of pods: those gone are forgotten, those known keep their state. */
-  adopt(pods: readonly ObservedPod[], options: { readonly everybody: boolean; readonly rewritten: ReadonlySet<string> }) {
+  adopt(
+    pods: readonly ObservedPod[],
+    options: { readonly everybody: boolean; readonly suspects: ReadonlySet<string> },
+  ): void {
     const now = this.#ports.nowMs();
-    const due = new Set(podsToAsk(pods, this.#wanted, options.everybody, options.rewritten));
+    const due = new Set(podsToAsk(pods, this.#wanted, options.everybody, options.suspects));
     const next = new Map<string, Check>();
     for (const pod of runningSidecars(pods)) {
       const key = `${pod.uid} ${pod.sidecarStartedAtMs}`;
@@ -60,11 +70,12 @@ export class SidecarRound {
         next.set(key, known);
         continue;
       }
-      const justPoked = options.rewritten.has(`${pod.namespace}/${pod.configMap}`);
+      const justPoked = options.suspects.has(`${pod.namespace}/${pod.configMap}`);
       const pokedBefore = pod.poke?.digest === wantedDigestOf(pod, this.#wanted);
       next.set(key, {
         pod,
         state: due.has(pod) ? "not-asked" : "trusted",
+        suspect: justPoked,
         sinceMs: justPoked || !pokedBefore ? now : Math.max(pod.poke?.atMs ?? now, pod.sidecarStartedAtMs ?? 0),
         poked: justPoked,
         repokes: 0,
@@ -78,6 +89,12 @@ export class SidecarRound {
 
   get checked(): readonly CheckedPod[] {
     return [...this.#checks.values()];
+  }
+
+  /** Some have not been asked yet, and none of those is under suspicion. */
+  get isPresumed(): boolean {
+    const unheard = [...this.#checks.values()].filter((check) => check.state === "not-asked");
+    return unheard.length > 0 && unheard.every((check) => !check.suspect);
   }
 
   /** Something is still to be learnt from asking. */
@@ -95,7 +112,7 @@ export class SidecarRound {
       else nextMs = Math.min(nextMs, check.nextAskMs - now);
     }
     if (this.#inFlight.size > 0) {
-      await Promise.race([Promise.all(this.#inFlight), this.#ports.sleep(tickMs)]);
+      await Promise.race([Promise.all(this.#inFlight), this.#ports.sleep(nextMs)]);
     } else {
       await this.#ports.sleep(nextMs);
     }
@@ -113,7 +130,8 @@ export class SidecarRound {
         this.#ports.nowMs() - check.sinceMs < deadlineMs
       );
     }
-    if (state.kind === "silent" && state.terminating) return false;
+    // Going, it gets no new files; only whether it still lets something out is of interest.
+    if (check.pod.terminating && (state.kind === "silent" || this.#wanted.target.egress)) return false;
     return this.#ports.nowMs() - check.sinceMs < deadlineMs;
   }
 
@@ -134,20 +152,18 @@ export class SidecarRound {
 
   async #learn(check: Check, answer: Answer): Promise<void> {
     const digest = wantedDigestOf(check.pod, this.#wanted);
-    if (digest === undefined) return;
     const now = this.#ports.nowMs();
-    const state = podState(check.pod, answer, digest);
-    const firstAnswer = check.state === "not-asked";
+    const state = podState(check.pod, answer, digest ?? "no configuration");
     check.state = state;
     if (state.kind === "verified") {
       check.nextAskMs = now + (state.openEgress > 0 ? openConnectionAskMs : drainSeconds * 1_000);
-      // The annotation tells later passes that this one need not be asked; the time in it is later than its start.
-      if (!check.poked && firstAnswer && check.pod.poke?.digest !== digest) await this.#poke(check, digest);
+      // The annotation tells later passes that this one need not be asked.
+      if (!check.poked && !isPokedFor(check.pod, digest)) await this.#poke(check, digest);
       return;
     }
     check.paceMs = Math.min(check.paceMs * askGrowth, slowestAskMs);
     check.nextAskMs = now + check.paceMs;
-    if (state.kind === "silent" && state.terminating) return;
+    if (check.pod.terminating) return;
     if (!check.poked) {
       if (state.kind === "silent" && check.pod.poke?.digest === digest) return;
       check.sinceMs = now;
@@ -158,9 +174,10 @@ export class SidecarRound {
     }
   }
 
-  async #poke(check: Check, digest: string): Promise<void> {
+  async #poke(check: Check, digest: string | undefined): Promise<void> {
+    if (digest === undefined) return;
     check.poked = true;
-    await this.#ports.poke(check.pod, digest);
+    await poke(this.#ports, this.#log, check.pod, digest);
   }
 
   /** For logs: who is still open. */

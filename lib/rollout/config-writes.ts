@@ -18,15 +18,29 @@ export interface ConfigMapWrite extends WantedConfig {
   readonly changesFiles: boolean;
 }
 
-/** Nothing to write makes three empty fields; every other case takes the Lease. */
-export function configWrites(seen: MeshObservation, wanted: Wanted): ConfigWrites {
+/**
+ * Nothing to write makes three empty fields; every other case takes the Lease.
+ *
+ * @param leaving  ConfigMaps that are to be deleted, and so left alone
+ */
+export function configWrites(
+  seen: MeshObservation,
+  wanted: Wanted,
+  leaving: readonly SidecarConfigMap[] = [],
+): ConfigWrites {
   const restamp = leaseIsBroken(seen);
   const existing = new Map(seen.configMaps.map((map) => [`${map.namespace}/${map.name}`, map]));
   const apply: ConfigMapWrite[] = [];
+  const left = new Set(leaving.map((map) => `${map.namespace}/${map.name}`));
   for (const { account, config } of wanted.configs.values()) {
     const name = sidecarConfigName(account.name);
-    const changesFiles = differs(existing.get(`${account.namespace}/${name}`), config.files);
-    if (changesFiles || restamp) apply.push({ account, config, name, changesFiles });
+    const key = `${account.namespace}/${name}`;
+    if (left.has(key)) continue;
+    const map = existing.get(key);
+    const changesFiles = differs(map, config.files);
+    // Settings without an effect on the bytes yet (permissive, and no Service) are what is kept if the next are bad.
+    const changes = changesFiles || !isDeepStrictEqual(map?.settings, wanted.running);
+    if (changes || restamp) apply.push({ account, config, name, changesFiles });
   }
   return { apply, injection: injectionDiffers(seen, wanted), restamp };
 }

@@ -1,4 +1,3 @@
-import { quoted } from "../mesh/osm-config.ts";
 import { mode } from "./mode.ts";
 import type { ObservedOsmConfig } from "./observation.ts";
 import {
@@ -71,7 +70,8 @@ function observedValue({ osmConfig, wanted }: StatusFacts): RolloutStatus["obser
   const raw = osmConfig.data?.["egress"];
   return {
     resourceVersion: osmConfig.resourceVersion,
-    ...(raw === undefined ? {} : { raw: raw.slice(0, maxRawLength) }),
+    // Half a character would come back from the API server as another one, and look like news for ever.
+    ...(raw === undefined ? {} : { raw: raw.slice(0, maxRawLength).toWellFormed() }),
     ...(wanted.accepted ? { egress: wanted.target.egress } : {}),
   };
 }
@@ -93,7 +93,7 @@ function acceptedCondition({ accepted, problems, target }: Wanted): NextConditio
   };
 }
 
-function convergedCondition({ counts, pending, wrong }: Tally, egress: boolean): NextCondition {
+function convergedCondition({ counts, pending, wrong, excused }: Tally, egress: boolean): NextCondition {
   const type = "Converged";
   const share = `${counts.verified} of ${counts.total} sidecars verified with egress ${mode(egress)}`;
   if (wrong.length > 0) {
@@ -102,7 +102,7 @@ function convergedCondition({ counts, pending, wrong }: Tally, egress: boolean):
   if (pending.length > 0) {
     return { type, status: "False", reason: "Waiting", message: `${share}; waiting for: ${firstFew(pending)}` };
   }
-  return { type, status: "True", reason: verifiedReason(counts), message: share };
+  return { type, status: "True", reason: verifiedReason(excused), message: share };
 }
 
 function cutCondition(tally: Tally, egress: boolean, isConverged: boolean): NextCondition {
@@ -111,15 +111,19 @@ function cutCondition(tally: Tally, egress: boolean, isConverged: boolean): Next
   if (!isConverged) {
     return { type, status: "False", reason: "NotConverged", message: "sidecars are still being verified" };
   }
+  if (tally.unverified.length > 0) {
+    const message = `answering without being verified: ${firstFew(tally.unverified)}`;
+    return { type, status: "False", reason: "SidecarsDiffer", message };
+  }
   if (tally.uncut.length > 0) {
     const message = `connections are still draining at: ${firstFew(tally.uncut)}`;
     return { type, status: "False", reason: "Draining", message };
   }
-  return { type, status: "True", reason: verifiedReason(tally.counts), message: "no egress connection is open" };
+  return { type, status: "True", reason: verifiedReason(tally.excused), message: "no egress connection is open" };
 }
 
-function verifiedReason(counts: Tally["counts"]): "AllVerified" | "AllReachableVerified" {
-  return counts.verified === counts.total ? "AllVerified" : "AllReachableVerified";
+function verifiedReason(excused: readonly string[]): "AllVerified" | "AllReachableVerified" {
+  return excused.length === 0 ? "AllVerified" : "AllReachableVerified";
 }
 
 const namedPods = 3;
@@ -167,9 +171,4 @@ function finished(entry: HistoryEntry, facts: StatusFacts, { isConverged, isCut 
   }
   if (isCut && next.cutTookMs === undefined) next = { ...next, cutTookMs: sinceStartMs };
   return next;
-}
-
-/** For messages that repeat what somebody wrote. */
-export function rawValue(status: RolloutStatus): string {
-  return status.observed?.raw === undefined ? "nothing" : quoted(status.observed.raw);
 }

@@ -33,6 +33,7 @@ export interface ObservedOsmConfig {
 export interface SidecarConfigMap {
   readonly namespace: string;
   readonly name: string;
+  readonly resourceVersion: string;
   readonly createdAtMs: number;
   /** From the annotation: the name may have had to be cut. */
   readonly account: string;
@@ -54,6 +55,8 @@ export interface ObservedLease {
   readonly holder: string;
   /** The fencing number. */
   readonly transitions: number;
+  /** When the holder gave its last sign of life, as it stands in the object. */
+  readonly renewTime: string | undefined;
   /** By the API server's clock: the holder has been silent for longer than the Lease lasts. */
   readonly expired: boolean;
 }

@@ -1,4 +1,4 @@
-import { podKey, type Answer, type ObservedPod } from "./observation.ts";
+import type { Answer, ObservedPod } from "./observation.ts";
 import type { Wanted } from "./wanted.ts";
 
 /** How long a pod is waited for after its own poke, and when it is poked again. */
@@ -36,13 +36,16 @@ export function runningSidecars(pods: readonly ObservedPod[]): readonly Observed
   return pods.filter((pod) => pod.sidecarStartedAtMs !== undefined);
 }
 
+/** Whoever answers in a sidecar's place can call its version anything. */
+const maxQuotedVersion = 64;
+
 /** In words for the pod's owner. */
 export function describeState(state: PodState): string {
   switch (state.kind) {
     case "verified":
       return "Verified";
     case "differs":
-      return `OtherVersion: runs ${state.runs}`;
+      return `OtherVersion: runs ${state.runs.slice(0, maxQuotedVersion)}`;
     case "rejected":
       return "Rejected: Envoy refused the configuration";
     case "silent":
@@ -50,24 +53,22 @@ export function describeState(state: PodState): string {
   }
 }
 
+/** Poked for this digest, and not while another container ran: that one's answer would say nothing about this one. */
+export function isPokedFor(pod: ObservedPod, digest: string | undefined): boolean {
+  return pod.poke?.digest === digest && digest !== undefined && (pod.sidecarStartedAtMs ?? 0) <= (pod.poke?.atMs ?? 0);
+}
+
 /** Pods that must be asked: those not poked for what they must run, or all while that is not known to be verified. */
 export function podsToAsk(
   pods: readonly ObservedPod[],
   wanted: Wanted,
   everybody: boolean,
-  rewritten: ReadonlySet<string>,
+  suspects: ReadonlySet<string>,
 ): readonly ObservedPod[] {
   return runningSidecars(pods).filter(
     (pod) =>
       everybody ||
-      pod.poke === undefined ||
-      pod.poke.digest !== wantedDigestOf(pod, wanted) ||
-      rewritten.has(`${pod.namespace}/${pod.configMap}`) ||
-      // Poked while another container ran: this one has not been asked.
-      (pod.sidecarStartedAtMs ?? 0) > pod.poke.atMs,
+      !isPokedFor(pod, wantedDigestOf(pod, wanted)) ||
+      suspects.has(`${pod.namespace}/${pod.configMap}`),
   );
-}
-
-export function byPodKey(pods: readonly ObservedPod[]): ReadonlyMap<string, ObservedPod> {
-  return new Map(pods.map((pod) => [podKey(pod), pod]));
 }

@@ -11,6 +11,10 @@ export interface Tally {
   readonly pending: readonly string[];
   /** Answered, and run something else although their time is over. */
   readonly wrong: readonly string[];
+  /** Not waited for: going, or silent although their time is over. */
+  readonly excused: readonly string[];
+  /** Answered, and run something else, whatever is said for them: at these, egress may be open. */
+  readonly unverified: readonly string[];
   /** Verified, with connections that are still to be cut. */
   readonly uncut: readonly string[];
   readonly lagging: readonly Lagging[];
@@ -35,6 +39,8 @@ const drainedForMs = drainSeconds * 1000 + 500;
 export function tallyOf(checked: readonly CheckedPod[], before: RolloutStatus, target: Target, nowMs: number): Tally {
   const pending: string[] = [];
   const wrong: string[] = [];
+  const excused: string[] = [];
+  const unverified: string[] = [];
   const uncut: string[] = [];
   const lagging: Lagging[] = [];
   let verified = 0;
@@ -49,8 +55,10 @@ export function tallyOf(checked: readonly CheckedPod[], before: RolloutStatus, t
       verified++;
       continue;
     }
+    // A container's start has whole seconds.
+    const startedLater = convergedMs !== undefined && (pod.sidecarStartedAtMs ?? 0) + 999 > convergedMs;
     if (state === "not-asked") {
-      pending.push(name);
+      if (!startedLater) pending.push(name);
       continue;
     }
     if (state.kind === "verified") {
@@ -63,19 +71,20 @@ export function tallyOf(checked: readonly CheckedPod[], before: RolloutStatus, t
     if (state.kind === "rejected") rejected++;
     if (state.kind === "silent") unreachable++;
     const inTime = nowMs - sinceMs < deadlineMs;
-    const startedLater = convergedMs !== undefined && (pod.sidecarStartedAtMs ?? 0) > convergedMs;
     if (startedLater && inTime) continue;
-    if (state.kind === "silent") {
-      if (inTime && !state.terminating) pending.push(name);
-    } else {
-      (inTime ? pending : wrong).push(name);
-    }
+    if (state.kind !== "silent") unverified.push(name);
+    // The kubelet gives a pod that is going no new files.
+    if (pod.terminating) excused.push(name);
+    else if (inTime) pending.push(name);
+    else (state.kind === "silent" ? excused : wrong).push(name);
   }
   lagging.sort((left, right) => (left.pod < right.pod ? -1 : 1));
   return {
     counts: { total: checked.length, verified, rejected, unreachable, outsideGuarantee: 0 },
     pending,
     wrong,
+    excused,
+    unverified,
     uncut,
     lagging,
   };

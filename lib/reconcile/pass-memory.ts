@@ -1,0 +1,10 @@
+/** What a pass knows from one look to the next. */
+export interface PassMemory {
+  /**
+   * ConfigMaps that this pass has rewritten, as `namespace/name`: their pods are asked in every later look too, whatever
+   * they reported before.
+   */
+  readonly suspects: Set<string>;
+  /** When the pass wrote first. */
+  writtenAtMs?: number;
+}

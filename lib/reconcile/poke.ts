@@ -1,0 +1,15 @@
+import { EgressError } from "../errors.ts";
+import type { ObservedPod } from "../rollout/observation.ts";
+import type { PassLog } from "./pass.ts";
+import type { ClusterPorts } from "./ports.ts";
+
+/** One pod that cannot be poked (a policy of its namespace, an API server out of breath) holds no other back: it is asked
+ * like the others, poked again, and named if it stays behind. */
+export async function poke(ports: ClusterPorts, log: PassLog, pod: ObservedPod, digest: string): Promise<void> {
+  try {
+    await ports.poke(pod, digest);
+  } catch (error) {
+    if (!(error instanceof EgressError)) throw error;
+    log.warn("pod not poked", { pod: `${pod.namespace}/${pod.name}`, problem: error.message });
+  }
+}

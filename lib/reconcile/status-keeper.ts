@@ -1,0 +1,100 @@
+import { canonicalJson, type Json } from "../envoy/canonical-json.ts";
+import { nextStatus } from "../rollout/next-status.ts";
+import { type Announcements, announcements } from "../rollout/result-events.ts";
+import { conditionOf, type RolloutStatus } from "../rollout/status.ts";
+import { type CheckedPod, tallyOf } from "../rollout/tally.ts";
+import type { PassContext } from "./pass.ts";
+import type { ClusterPorts } from "./ports.ts";
+import type { Sidecars } from "./reconcile-cluster.ts";
+import type { ToVerify } from "./verification.ts";
+
+/** How often a status is written whose conditions have not turned. */
+const statusPaceMs = 2_000;
+
+/** Writes the status when it has something new to tell, and knows what of it is to be announced. */
+export class StatusKeeper {
+  readonly #ports: ClusterPorts;
+  readonly #context: PassContext;
+  readonly #task: Pick<ToVerify, "seen" | "wanted" | "memory">;
+  last: RolloutStatus;
+  #resourceVersion: string | undefined;
+  #writtenMs: number;
+  #convergeMs: number | undefined;
+  #unannounced: Announcements[] = [];
+
+  constructor(ports: ClusterPorts, context: PassContext, task: Pick<ToVerify, "seen" | "wanted" | "memory">) {
+    this.#ports = ports;
+    this.#context = context;
+    this.#task = task;
+    this.last = task.seen.rollout?.status ?? {};
+    this.#resourceVersion = task.seen.rollout?.resourceVersion;
+    this.#writtenMs = ports.nowMs();
+  }
+
+  get sidecars(): Sidecars {
+    const { total = 0, verified = 0 } = this.last.sidecars ?? {};
+    return {
+      sidecars: total,
+      verified,
+      ...(this.#convergeMs === undefined ? {} : { convergeMs: this.#convergeMs }),
+    };
+  }
+
+  /** @param final  nothing more will be learnt: write whatever is new */
+  async keep(checked: readonly CheckedPod[], final: boolean): Promise<"kept" | "conflict"> {
+    const { wanted, seen, memory } = this.#task;
+    const nowMs = this.#ports.nowMs();
+    const hint = this.#context.hint;
+    const next = nextStatus(this.last, {
+      nowMs,
+      osmConfig: seen.osmConfig,
+      wanted,
+      tally: tallyOf(checked, this.last, wanted.target, nowMs),
+      source: hint.source,
+      ...(hint.actor === undefined ? {} : { actor: hint.actor }),
+      ...(hint.revision === undefined ? {} : { revision: hint.revision }),
+    });
+    if (same(this.last, next)) return "kept";
+    if (!final && !isTurn(this.last, next) && nowMs - this.#writtenMs < statusPaceMs) return "kept";
+
+    const written = await this.#ports.writeStatus(next, this.#resourceVersion);
+    if (written === "conflict") return "conflict";
+    const before = this.last;
+    this.last = next;
+    this.#resourceVersion = written;
+    this.#writtenMs = nowMs;
+    if (memory.writtenAtMs !== undefined && conditionOf(next, "Converged")?.status === "True") {
+      this.#convergeMs ??= nowMs - memory.writtenAtMs;
+    }
+    this.#unannounced.push(announcements(before, next, hint.correlationId));
+    return "kept";
+  }
+
+  /** Apart from the writing, so that a bus that hangs is never waited for with the Lease in hand. */
+  async announce(): Promise<void> {
+    for (let next = this.#unannounced.shift(); next !== undefined; next = this.#unannounced.shift()) {
+      for (const event of next.bus) await this.#context.publish(event);
+      for (const event of next.kubernetes) await this.#ports.recordEvent(event);
+    }
+  }
+}
+
+function same(left: RolloutStatus, right: RolloutStatus): boolean {
+  return text(left) === text(right);
+}
+
+/** Through JSON, which drops what is undefined, as the API server would. */
+function text(status: RolloutStatus): string {
+  return canonicalJson(JSON.parse(JSON.stringify(status)) as Json);
+}
+
+/** A change that somebody may be waiting for: of a condition's status, of the target, of the value seen. */
+function isTurn(before: RolloutStatus, after: RolloutStatus): boolean {
+  const turns = (status: RolloutStatus) => [
+    status.target?.digest,
+    status.target?.egress,
+    status.observed?.resourceVersion,
+    ...(status.conditions ?? []).map((condition) => `${condition.type} ${condition.status}`),
+  ];
+  return turns(before).join() !== turns(after).join();
+}

@@ -1,0 +1,107 @@
+import type { MeshObservation, ObservedPod } from "../rollout/observation.ts";
+import { conditionOf, type RolloutStatus } from "../rollout/status.ts";
+import type { Wanted } from "../rollout/wanted.ts";
+import type { PassContext } from "./pass.ts";
+import type { PassMemory } from "./pass-memory.ts";
+import type { ClusterPorts } from "./ports.ts";
+import type { LookResult } from "./reconcile-cluster.ts";
+import { SidecarRound } from "./sidecar-round.ts";
+import { StatusKeeper } from "./status-keeper.ts";
+
+/** Kept for the status, the events and the answer to the queue. */
+const reserveMs = 4_000;
+const tickMs = 250;
+/** While a pass waits: how often it looks at the Lease's number, and lists the pods again. */
+const leaseLookMs = 500;
+const relistMs = 2_000;
+
+export interface ToVerify {
+  readonly seen: MeshObservation;
+  readonly wanted: Wanted;
+  readonly pods: readonly ObservedPod[];
+  readonly memory: PassMemory;
+  /** The fencing number that the pass wrote with, or saw. */
+  readonly number: number;
+}
+
+/** Asks until every sidecar has answered or had its time, and keeps the status true meanwhile. Holds no Lease. */
+export class Verification {
+  readonly #ports: ClusterPorts;
+  readonly #context: PassContext;
+  readonly #number: number;
+  readonly #round: SidecarRound;
+  readonly #status: StatusKeeper;
+  readonly #wanted: Wanted;
+
+  constructor(ports: ClusterPorts, context: PassContext, task: ToVerify) {
+    const { seen, wanted, pods, memory, number } = task;
+    this.#ports = ports;
+    this.#context = context;
+    this.#number = number;
+    this.#wanted = wanted;
+    this.#round = new SidecarRound(ports, context.log, wanted);
+    this.#status = new StatusKeeper(ports, context, { seen, wanted, memory });
+    const everybody = context.kind === "drift" || !isVerified(this.#status.last, wanted);
+    this.#round.adopt(pods, { everybody, suspects: memory.suspects });
+  }
+
+  /** Writes what the status must say before anybody is asked; announces nothing yet. */
+  begin(): Promise<"kept" | "conflict"> {
+    return this.#keep(false);
+  }
+
+  announce(): Promise<void> {
+    return this.#status.announce();
+  }
+
+  async run(): Promise<LookResult> {
+    const ports = this.#ports;
+    const result = (kind: "settled" | "superseded" | "out-of-time"): LookResult => ({
+      kind,
+      sidecars: this.#status.sidecars,
+    });
+    let leaseLookedMs = ports.nowMs();
+    let relistedMs = ports.nowMs();
+    for (;;) {
+      const finished = !this.#round.unresolved;
+      const outOfTime = this.#context.msLeft() < reserveMs;
+      if ((await this.#keep(finished || outOfTime)) === "conflict") return { kind: "again" };
+      await this.announce();
+      if (finished) return result("settled");
+      if (outOfTime) return result("out-of-time");
+      await this.#round.step(tickMs);
+      const now = ports.nowMs();
+      if (now - leaseLookedMs >= leaseLookMs) {
+        leaseLookedMs = now;
+        const number = await ports.leaseNumber();
+        if (number === undefined) return { kind: "again" };
+        if (number > this.#number) return result("superseded");
+      }
+      if (now - relistedMs >= relistMs) {
+        relistedMs = now;
+        this.#round.adopt(await ports.readPods(), { everybody: false, suspects: new Set() });
+      }
+    }
+  }
+
+  /** What stands is not taken back just because it is being asked again: first every pod has its say. */
+  async #keep(final: boolean): Promise<"kept" | "conflict"> {
+    if (stands(this.#status.last, this.#wanted) && this.#round.isPresumed) return "kept";
+    return this.#status.keep(this.#round.checked, final);
+  }
+}
+
+function stands(status: RolloutStatus, { target }: Wanted): boolean {
+  return (
+    status.target?.digest === target.digest &&
+    status.target.egress === target.egress &&
+    conditionOf(status, "Converged")?.status === "True"
+  );
+}
+
+/** An earlier pass has verified this target everywhere; only then is the annotation on a pod taken for an answer. */
+function isVerified(status: RolloutStatus, wanted: Wanted): boolean {
+  if (!stands(status, wanted) || conditionOf(status, "Converged")?.reason !== "AllVerified") return false;
+  if (status.sidecars?.verified !== status.sidecars?.total) return false;
+  return wanted.target.egress || conditionOf(status, "EgressCut")?.status === "True";
+}

@@ -1,0 +1,41 @@
+import type { PassContext, PassOutcome } from "#lib/reconcile/pass.ts";
+import { reconcileCluster } from "#lib/reconcile/reconcile-cluster.ts";
+import type { ScriptedCluster } from "./cluster.ts";
+import { type Fates, scriptedPorts } from "./ports.ts";
+
+export interface PassOptions {
+  readonly kind?: "hint" | "drift";
+  /** What whoever runs the pass gives it. */
+  readonly budgetMs?: number;
+  readonly fates?: Fates;
+}
+
+let passes = 0;
+
+/** Starts a pass; only the cluster's clock brings it on. */
+export function startPass(cluster: ScriptedCluster, options: PassOptions = {}): Promise<PassOutcome> {
+  const startedMs = cluster.clock.nowMs();
+  const passId = `pass-${++passes}`;
+  const context: PassContext = {
+    passId,
+    kind: options.kind ?? "hint",
+    hint: { source: "osm.forwarder", correlationId: passId },
+    msLeft: () => (options.budgetMs ?? 60_000) - (cluster.clock.nowMs() - startedMs),
+    publish: async (event) => {
+      cluster.writes.push(`publish ${event.detailType}`);
+    },
+    log: { info: () => undefined, warn: () => undefined, error: () => undefined },
+  };
+  return reconcileCluster(scriptedPorts(cluster, passId, options.fates), context);
+}
+
+export function runPass(cluster: ScriptedCluster, options: PassOptions = {}): Promise<PassOutcome> {
+  return cluster.clock.run(startPass(cluster, options));
+}
+
+/** What a pass wrote, in order. */
+export async function writesOf(cluster: ScriptedCluster, options: PassOptions = {}): Promise<readonly string[]> {
+  cluster.writes = [];
+  await runPass(cluster, options);
+  return cluster.writes;
+}
