@@ -7,14 +7,14 @@ type Environment = Readonly<Record<string, string | undefined>>;
 const reconcile = z
   .object({
     AWS_REGION: z.string().min(1),
-    OSM_BUS_NAME: z.string().min(1),
+    OSM_EVENT_BUS_NAME: z.string().min(1),
     OSM_QUEUE_URL: z.url(),
     OSM_DEAD_LETTER_QUEUE_URL: z.url(),
     OSM_VISIBILITY_SECONDS: z.coerce.number().int().min(1).max(43_200),
   })
   .transform((env) => ({
     region: env.AWS_REGION,
-    busName: env.OSM_BUS_NAME,
+    busName: env.OSM_EVENT_BUS_NAME,
     queueUrl: env.OSM_QUEUE_URL,
     deadLetterUrl: env.OSM_DEAD_LETTER_QUEUE_URL,
     /** What a pass sets its own message's visibility to: when a killed pass is taken up. */
@@ -22,8 +22,8 @@ const reconcile = z
   }));
 
 const checkDrift = z
-  .object({ OSM_BUS_NAME: z.string().min(1), OSM_CLUSTER: clusterName })
-  .transform((env) => ({ busName: env.OSM_BUS_NAME, cluster: env.OSM_CLUSTER }));
+  .object({ OSM_EVENT_BUS_NAME: z.string().min(1), OSM_CLUSTER_NAME: clusterName })
+  .transform((env) => ({ busName: env.OSM_EVENT_BUS_NAME, cluster: env.OSM_CLUSTER_NAME }));
 
 export type ReconcileSettings = z.output<typeof reconcile>;
 export type CheckDriftSettings = z.output<typeof checkDrift>;

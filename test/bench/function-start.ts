@@ -55,7 +55,7 @@ export function environment(aws: AwsSide): Record<string, string> {
     AWS_REGION: region,
     AWS_ACCESS_KEY_ID: root.accessKeyId,
     AWS_SECRET_ACCESS_KEY: root.secretAccessKey,
-    OSM_BUS_NAME: aws.busName,
+    OSM_EVENT_BUS_NAME: aws.busName,
     // The dead letters stand in for the queue: nobody else receives from them.
     OSM_QUEUE_URL: aws.deadLetterUrl,
     OSM_DEAD_LETTER_QUEUE_URL: aws.deadLetterUrl,

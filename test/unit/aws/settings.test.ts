@@ -3,7 +3,7 @@ import { checkDriftSettings, reconcileSettings } from "#lib/aws/settings.ts";
 
 const env = {
   AWS_REGION: "eu-central-1",
-  OSM_BUS_NAME: "osm-egress-test",
+  OSM_EVENT_BUS_NAME: "osm-egress-test",
   OSM_QUEUE_URL: "https://sqs.eu-central-1.amazonaws.com/1/q",
   OSM_DEAD_LETTER_QUEUE_URL: "https://sqs.eu-central-1.amazonaws.com/1/d",
   OSM_VISIBILITY_SECONDS: "75",
@@ -17,7 +17,7 @@ test("a whole environment is read", () => {
     deadLetterUrl: env.OSM_DEAD_LETTER_QUEUE_URL,
     visibilitySeconds: 75,
   });
-  expect(checkDriftSettings({ OSM_BUS_NAME: "b", OSM_CLUSTER: "shop" })).toEqual({ busName: "b", cluster: "shop" });
+  expect(checkDriftSettings({ OSM_EVENT_BUS_NAME: "b", OSM_CLUSTER_NAME: "shop" })).toEqual({ busName: "b", cluster: "shop" });
 });
 
 test("every fault is in one error", () => {
@@ -32,5 +32,5 @@ test.each(["0", "-1", "1.5", "43201", ""])("a visibility of %j is refused", (sec
 });
 
 test("no cluster, no drift checks", () => {
-  expect(() => checkDriftSettings({ OSM_BUS_NAME: "b", OSM_CLUSTER: "" })).toThrow(/OSM_CLUSTER/);
+  expect(() => checkDriftSettings({ OSM_EVENT_BUS_NAME: "b", OSM_CLUSTER_NAME: "" })).toThrow(/OSM_CLUSTER_NAME/);
 });
