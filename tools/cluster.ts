@@ -12,10 +12,10 @@
  * NAME defaults to `dev`.
  */
 import { spawn } from "node:child_process";
-import { mkdir, open, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { openCluster, startCluster, type Cluster } from "#test/cluster/cluster.ts";
+import { type Cluster, openCluster, startCluster } from "#test/cluster/cluster.ts";
 import { runsRoot } from "#test/cluster/slot.ts";
 import { startWorld, type WorldRecord } from "#test/cluster/world.ts";
 import { productImages } from "./images.ts";
@@ -96,7 +96,9 @@ async function down(name: string): Promise<void> {
 }
 
 async function status(): Promise<void> {
-  const names = (await readdir(runsRoot).catch(() => [])).flatMap((file) => /^(.+)\.cluster\.json$/.exec(file)?.[1] ?? []);
+  const names = (await readdir(runsRoot).catch(() => [])).flatMap(
+    (file) => /^(.+)\.cluster\.json$/.exec(file)?.[1] ?? [],
+  );
   for (const name of names) {
     const record = await held(name);
     if (!record) continue;

@@ -6,8 +6,8 @@
 import { copyFile, mkdir } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
-import { ensureForwarderImage, ensureSidecarImage, type BuiltImage } from "#deploy/images/build.ts";
 import { ownArchitecture } from "#deploy/images/archive.ts";
+import { type BuiltImage, ensureForwarderImage, ensureSidecarImage } from "#deploy/images/build.ts";
 import { bundle } from "./bundle.ts";
 import type { Progress } from "./setup/cache.ts";
 import { ensureEnvoy } from "./setup/envoy.ts";

@@ -1,7 +1,7 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { cached, digestOf, digestOfFiles, removeUnused, type Progress } from "../../tools/setup/cache.ts";
-import { writeArchive, type ImageSettings } from "./archive.ts";
+import { cached, digestOf, digestOfFiles, type Progress, removeUnused } from "../../tools/setup/cache.ts";
+import { type ImageSettings, writeArchive } from "./archive.ts";
 import { fillForwarderTree, fillNodeTree, forwarderImage } from "./forwarder.ts";
 import { fillSidecarTree, sidecarImage } from "./sidecar.ts";
 import { openTree, type Tree } from "./tree.ts";

@@ -2,7 +2,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { sidecar } from "../../lib/mesh/names.ts";
 import { images } from "../images.ts";
-import { ownArchitecture, type ImageSettings } from "./archive.ts";
+import { type ImageSettings, ownArchitecture } from "./archive.ts";
 import type { Tree } from "./tree.ts";
 
 export const sidecarImage: ImageSettings = {

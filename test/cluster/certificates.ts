@@ -22,7 +22,12 @@ const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-n
 export async function createAuthority(directory: string): Promise<Authority> {
   await mkdir(directory, { recursive: true });
   const own = pairIn(directory, "ca");
-  await request(own, ["-subj", "/CN=test-cluster", "-addext", "keyUsage=critical,keyCertSign,cRLSign,digitalSignature"]);
+  await request(own, [
+    "-subj",
+    "/CN=test-cluster",
+    "-addext",
+    "keyUsage=critical,keyCertSign,cRLSign,digitalSignature",
+  ]);
   return openAuthority(directory);
 }
 
@@ -53,7 +58,9 @@ export async function createSelfSigned(directory: string, name: string): Promise
 }
 
 /** The key that signs service account tokens, and its public half. */
-export async function createTokenKey(directory: string): Promise<{ readonly keyFile: string; readonly publicFile: string }> {
+export async function createTokenKey(
+  directory: string,
+): Promise<{ readonly keyFile: string; readonly publicFile: string }> {
   const keyFile = join(directory, "service-account.key");
   const publicFile = join(directory, "service-account.pub");
   const { stdout } = await run(["openssl", "genrsa", "2048"]);

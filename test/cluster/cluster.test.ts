@@ -1,12 +1,12 @@
-import { readFile } from "node:fs/promises";
 import { readlinkSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CommandError } from "../../tools/setup/command.ts";
 import type { AuditEvent } from "./audit-policy.ts";
-import { startCluster, type Cluster } from "./cluster.ts";
+import { type Cluster, startCluster } from "./cluster.ts";
 import { leftovers, processesIn } from "./leftovers.ts";
-import { probeLines, testPod, testService, type ProbeLine } from "./objects.ts";
+import { type ProbeLine, probeLines, testPod, testService } from "./objects.ts";
 import { startWorld, type World } from "./world.ts";
 
 let world: World;
@@ -52,8 +52,7 @@ async function look(...words: readonly string[]): Promise<string> {
   return cluster.exec("default", "client", "app", "nslookup", ...words);
 }
 
-const podIp = (name: string): Promise<string> =>
-  cluster.kubectl("get", "pod", name, "-o", "jsonpath={.status.podIP}");
+const podIp = (name: string): Promise<string> => cluster.kubectl("get", "pod", name, "-o", "jsonpath={.status.podIP}");
 
 describe("cluster", () => {
   test("the servers are the version that they say, with the admission chain that Kubernetes has by default", async () => {
@@ -63,9 +62,9 @@ describe("cluster", () => {
     const log = await readFile(world.logPath("kube-apiserver"), "utf8");
     expect(log).toMatch(/mutating admission controller.*ServiceAccount.*MutatingAdmissionPolicy/);
     expect(log).toMatch(/validating admission controller.*PodSecurity.*ValidatingAdmissionPolicy.*ResourceQuota/);
-    expect(await cluster.exec("default", "client", "app", "ls", "/var/run/secrets/kubernetes.io/serviceaccount")).toContain(
-      "token",
-    );
+    expect(
+      await cluster.exec("default", "client", "app", "ls", "/var/run/secrets/kubernetes.io/serviceaccount"),
+    ).toContain("token");
   });
 
   test("exec, logs and pods/proxy work, and the audit log says who used them", async () => {
@@ -90,7 +89,8 @@ describe("cluster", () => {
   });
 
   test("a stopped container is stopped until it is told to go on", async () => {
-    const ask = (): Promise<string> => cluster.kubectl("get", "--raw", "/api/v1/namespaces/default/pods/web:8080/proxy/");
+    const ask = (): Promise<string> =>
+      cluster.kubectl("get", "--raw", "/api/v1/namespaces/default/pods/web:8080/proxy/");
     await cluster.signal("default", "web", "app", "SIGSTOP");
     expect((await probe("-timeout", "500ms", "http", "http://web/")).error).toMatch(/[Tt]imeout/);
     await cluster.signal("default", "web", "app", "SIGCONT");
@@ -99,9 +99,15 @@ describe("cluster", () => {
 });
 
 describe("names", () => {
-  test.each(["web", "web.default", "web.default.svc", "web.default.svc.cluster.local"])("%s is the Service", async (name) => {
-    expect(await probe("http", `http://${name}/x`)).toMatchObject({ event: "done", body: expect.stringMatching(/^web \/x/) });
-  });
+  test.each(["web", "web.default", "web.default.svc", "web.default.svc.cluster.local"])(
+    "%s is the Service",
+    async (name) => {
+      expect(await probe("http", `http://${name}/x`)).toMatchObject({
+        event: "done",
+        body: expect.stringMatching(/^web \/x/),
+      });
+    },
+  );
 
   test("a headless Service is its pods' addresses, by name, by pod and by port", async () => {
     const ip = await podIp("web");
@@ -109,19 +115,23 @@ describe("names", () => {
     const own = `${ip.replaceAll(".", "-")}.web-headless.default.svc.cluster.local`;
     expect(await look(own)).toContain(`Address: ${ip}`);
     expect(await look("-type=srv", "_http._tcp.web-headless.default.svc.cluster.local")).toContain(`8080 ${own}`);
-    expect(await look("-type=srv", "_http._tcp.web.default.svc.cluster.local")).toContain("80 web.default.svc.cluster.local");
+    expect(await look("-type=srv", "_http._tcp.web.default.svc.cluster.local")).toContain(
+      "80 web.default.svc.cluster.local",
+    );
   });
 
   test("an address of a Service has its name", async () => {
     expect(await look("10.96.0.1")).toContain("name = kubernetes.default.svc.cluster.local");
   });
 
-  test.each(["nobody.default.svc.cluster.local", "web.nowhere.svc.cluster.local", "example.com", "localhost.localdomain"])(
-    "%s does not exist, and nobody else is asked",
-    async (name) => {
-      await expect(look(name)).rejects.toMatchObject({ stdout: expect.stringContaining("NXDOMAIN") });
-    },
-  );
+  test.each([
+    "nobody.default.svc.cluster.local",
+    "web.nowhere.svc.cluster.local",
+    "example.com",
+    "localhost.localdomain",
+  ])("%s does not exist, and nobody else is asked", async (name) => {
+    await expect(look(name)).rejects.toMatchObject({ stdout: expect.stringContaining("NXDOMAIN") });
+  });
 
   test("a name outside the cluster is known as soon as the world is told", async () => {
     await world.addNames(world.address, "aws.test");
@@ -155,11 +165,13 @@ describe("outside", () => {
     await world.outside.forget();
     await cluster.apply(testPod("holder", "default", ["probe", "tcp-send", tcp.target]));
     await cluster.kubectl("wait", "--for=condition=Ready", "pod/holder", "--timeout=60s");
-    await expect.poll(() => world.outside.arrivals()).toContainEqual(expect.not.objectContaining({ closedAt: expect.anything() }));
+    await expect
+      .poll(() => world.outside.arrivals())
+      .toContainEqual(expect.not.objectContaining({ closedAt: expect.anything() }));
     await cluster.kubectl("delete", "pod", "holder", "--grace-period=0", "--force", "--wait=true");
-    await expect.poll(() => world.outside.arrivals(), { timeout: 5_000 }).toEqual([
-      expect.objectContaining({ kind: "tcp", closedAt: expect.any(Number), closedBy: "end" }),
-    ]);
+    await expect
+      .poll(() => world.outside.arrivals(), { timeout: 5_000 })
+      .toEqual([expect.objectContaining({ kind: "tcp", closedAt: expect.any(Number), closedBy: "end" })]);
   });
 
   test.each(["198.51.100.1", "203.0.113.1", "198.19.0.1", "10.254.255.1"])("%s is nowhere", async (address) => {

@@ -1,14 +1,13 @@
-import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ensureSidecarImage, type BuiltImage } from "#deploy/images/build.ts";
+import { type BuiltImage, ensureSidecarImage } from "#deploy/images/build.ts";
 import { ensureTestImages } from "#test/images/images.ts";
-import { run, type CommandOptions } from "../../tools/setup/command.ts";
 import { ensureEnvoy } from "../../tools/setup/envoy.ts";
 import { ensureKubernetesBinary } from "../../tools/setup/kubernetes-binary.ts";
 import { nodeName } from "./addresses.ts";
-import { openContainerd, startContainerd, type Containerd } from "./containerd.ts";
-import { startControlPlane, type ControlPlaneOptions } from "./control-plane.ts";
+import { type Containerd, openContainerd, startContainerd } from "./containerd.ts";
+import { type ControlPlaneOptions, startControlPlane } from "./control-plane.ts";
+import { type Kubectl, kubectlOn, writeKubectl } from "./kubectl.ts";
 import { dnsObjects, startDns } from "./names.ts";
 import { startNode } from "./node.ts";
 import { openWorld, type World, type WorldRecord } from "./world.ts";
@@ -24,6 +23,8 @@ export interface Cluster {
   kubectl(...args: readonly string[]): Promise<string>;
   /** `kubectl apply`, of objects. */
   apply(...objects: readonly object[]): Promise<string>;
+  /** `kubectl apply --server-side --force-conflicts`, as a GitOps tool with that field manager. */
+  serverSideApply(manager: string, ...objects: readonly object[]): Promise<string>;
   /** Standard output of a command in a container. */
   exec(namespace: string, pod: string, container: string, ...command: readonly string[]): Promise<string>;
   importImage(image: Pick<BuiltImage, "archive">): Promise<void>;
@@ -55,23 +56,25 @@ export async function startCluster(world: World, options: ClusterOptions = {}): 
       return it;
     }),
   ]);
-  const otherImages = Promise.all([sidecarImage, ...(options.images ?? [])].map((image) => containerd.importImage(image)));
+  const otherImages = Promise.all(
+    [sidecarImage, ...(options.images ?? [])].map((image) => containerd.importImage(image)),
+  );
   const kubectlWith = kubectlOn(binary, kubeconfigPath);
   await writeKubectl(world, binary, kubeconfigPath);
 
-  await until("the API server", 60_000, world, "kube-apiserver", async () => {
+  await until("the API server", 120_000, world, "kube-apiserver", async () => {
     await kubectlWith(["get", "--raw", "/readyz"], { timeoutMs: 5_000 });
     return true;
   });
   log(`API server ready after ${since()}`);
   const apply = kubectlWith(["apply", "--filename", "-"], { input: listOf(dnsObjects(world.address)) });
   await Promise.all([startNode(world, binary, containerd), apply.then(() => startDns(world, binary))]);
-  await until("the node", 60_000, world, "kubelet", async () => {
+  await until("the node", 120_000, world, "kubelet", async () => {
     const node = JSON.parse(await kubectlWith(["get", "node", nodeName, "-o", "json"])) as NodeObject;
     const ready = node.status?.conditions?.some((each) => each.type === "Ready" && each.status === "True") ?? false;
     return ready && (node.spec?.taints ?? []).length === 0;
   });
-  await until("the default service account", 30_000, world, "kube-controller-manager", async () => {
+  await until("the default service account", 60_000, world, "kube-controller-manager", async () => {
     await kubectlWith(["get", "serviceaccount", "default", "-n", "default"]);
     return true;
   });
@@ -88,21 +91,6 @@ export async function openCluster(record: WorldRecord): Promise<Cluster> {
   return clusterIn(world, openContainerd(world), kubectlOn(await ensureKubernetesBinary(), path), path);
 }
 
-/** `kubectl` for a person, on this cluster unless KUBECONFIG says otherwise. */
-async function writeKubectl(world: World, binary: string, kubeconfig: string): Promise<void> {
-  const directory = join(world.directory, "bin");
-  await mkdir(directory, { recursive: true });
-  const script = `#!/bin/sh\nexport KUBECONFIG="\${KUBECONFIG:-${kubeconfig}}"\nexec ${binary} kubectl "$@"\n`;
-  await writeFile(join(directory, "kubectl"), script, { mode: 0o755 });
-}
-
-type Kubectl = (args: readonly string[], options?: CommandOptions) => Promise<string>;
-
-function kubectlOn(binary: string, kubeconfig: string): Kubectl {
-  return async (args, options = {}) =>
-    (await run([binary, "kubectl", "--kubeconfig", kubeconfig, ...args], options)).stdout;
-}
-
 function clusterIn(world: World, containerd: Containerd, kubectlWith: Kubectl, path: string): Cluster {
   return {
     world,
@@ -111,6 +99,10 @@ function clusterIn(world: World, containerd: Containerd, kubectlWith: Kubectl, p
     containerd,
     kubectl: (...args) => kubectlWith(args),
     apply: (...objects) => kubectlWith(["apply", "--filename", "-"], { input: listOf(objects) }),
+    serverSideApply: (manager, ...objects) =>
+      kubectlWith(["apply", "--server-side", "--force-conflicts", "--field-manager", manager, "--filename", "-"], {
+        input: listOf(objects),
+      }),
     exec: (namespace, pod, container, ...command) =>
       kubectlWith(["exec", "--namespace", namespace, pod, "--container", container, "--", ...command]),
     importImage: (image) => containerd.importImage(image),
@@ -131,12 +123,7 @@ interface NodeObject {
   readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
 }
 
-async function containerId(
-  kubectl: Kubectl,
-  namespace: string,
-  pod: string,
-  container: string,
-): Promise<string> {
+async function containerId(kubectl: Kubectl, namespace: string, pod: string, container: string): Promise<string> {
   const kinds = ["containerStatuses", "initContainerStatuses"];
   const path = kinds.map((kind) => `{.status.${kind}[?(@.name=="${container}")].containerID}`).join("");
   const id = (await kubectl(["get", "pod", pod, "-n", namespace, "-o", `jsonpath=${path}`])).trim();
@@ -159,7 +146,9 @@ async function until(
       fault = cause;
     }
     if (Date.now() > giveUpAt) {
-      throw new Error(`${what} is not ready after ${timeoutMs / 1000} s; see ${world.logPath(server)}`, { cause: fault });
+      throw new Error(`${what} is not ready after ${timeoutMs / 1000} s; see ${world.logPath(server)}`, {
+        cause: fault,
+      });
     }
     await sleep(150);
   }

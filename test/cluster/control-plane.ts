@@ -1,8 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { addresses } from "./addresses.ts";
 import { auditPolicy } from "./audit-policy.ts";
 import { createTokenKey } from "./certificates.ts";
-import { addresses } from "./addresses.ts";
 import { writeKubeconfig } from "./kubeconfig.ts";
 import type { World } from "./world.ts";
 
@@ -68,6 +68,8 @@ export async function startControlPlane(world: World, binary: string, options: C
     ...[binary, "kube-controller-manager", `--kubeconfig=${controllers}`, "--leader-elect=false"],
     ...["--use-service-account-credentials=true", `--service-account-private-key-file=${token.keyFile}`],
     ...[`--root-ca-file=${authority.certFile}`, "--bind-address=127.0.0.1"],
+    // Its start makes an account and a token for each of its controllers: at the default rate that takes 5 s.
+    ...["--kube-api-qps=300", "--kube-api-burst=600"],
     ...[`--cluster-signing-cert-file=${authority.certFile}`, `--cluster-signing-key-file=${authority.keyFile}`],
   ]);
   await world.spawn("kube-scheduler", [
@@ -79,7 +81,8 @@ export async function startControlPlane(world: World, binary: string, options: C
 
 async function webhookFlags(world: World, webhook: TokenWebhook): Promise<readonly string[]> {
   const path = join(world.directory, "token-webhook.kubeconfig");
-  const ca = webhook.ca === undefined ? {} : { "certificate-authority-data": Buffer.from(webhook.ca).toString("base64") };
+  const ca =
+    webhook.ca === undefined ? {} : { "certificate-authority-data": Buffer.from(webhook.ca).toString("base64") };
   const config = {
     apiVersion: "v1",
     kind: "Config",

@@ -1,5 +1,5 @@
-import { appendFile } from "node:fs/promises";
 import { Resolver } from "node:dns/promises";
+import { appendFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { addresses } from "./addresses.ts";

@@ -1,10 +1,10 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { openSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { run, type CommandOptions, type Output } from "../../tools/setup/command.ts";
+import { type CommandOptions, type Output, run } from "../../tools/setup/command.ts";
 
 /** Network, mount and process namespaces of one run, for commands that are to run inside. */
 export interface Namespaces {

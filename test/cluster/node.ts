@@ -55,7 +55,13 @@ export async function startNode(world: World, binary: string, containerd: Contai
   await pretendTunables(world);
   await mkdir(join(directory, "container-logs"), { recursive: true });
   // The kubelet links logs to this fixed path.
-  await world.run(["sh", "-c", 'mkdir -p /var/log/containers && mount --bind "$1" /var/log/containers', "sh", join(directory, "container-logs")]);
+  await world.run([
+    "sh",
+    "-c",
+    'mkdir -p /var/log/containers && mount --bind "$1" /var/log/containers',
+    "sh",
+    join(directory, "container-logs"),
+  ]);
   await world.spawn("kubelet", [
     ...[binary, "kubelet", `--config=${join(directory, "kubelet.json")}`, `--kubeconfig=${kubeletConfig}`],
     ...[`--root-dir=${join(directory, "kubelet")}`, `--node-ip=${address}`, `--hostname-override=${nodeName}`],

@@ -1,10 +1,10 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterEach, expect, test } from "vitest";
-import { startCluster, type Cluster } from "./cluster.ts";
+import { type Cluster, startCluster } from "./cluster.ts";
 import { leftovers, processesIn } from "./leftovers.ts";
 import { probeLines, testPod, testService } from "./objects.ts";
 import { startWorld, type World, type WorldRecord } from "./world.ts";
@@ -59,7 +59,9 @@ test("two worlds have the same addresses inside, and nothing in common", async (
 });
 
 async function startElsewhere(): Promise<{ readonly child: ChildProcess; readonly record: WorldRecord }> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, "crash.ts")], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [join(import.meta.dirname, "crash.ts")], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   children.push(child);
   for await (const line of createInterface({ input: child.stdout })) {
     return { child, record: JSON.parse(line) as WorldRecord };

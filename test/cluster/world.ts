@@ -1,13 +1,14 @@
-import { mkdir } from "node:fs/promises";
 import { readFileSync, writeFileSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { run, type CommandOptions, type Output } from "../../tools/setup/command.ts";
+import { type CommandOptions, type Output, run } from "../../tools/setup/command.ts";
 import { addresses } from "./addresses.ts";
-import { createAuthority, openAuthority, type Authority } from "./certificates.ts";
-import { enterNamespaces, openNamespaces, type Namespaces, type SpawnOptions, type Spawned } from "./namespaces.ts";
+import { type Authority, createAuthority, openAuthority } from "./certificates.ts";
 import { addNames } from "./names.ts";
-import { openOutside, startOutside, type Outside } from "./outside/outside.ts";
+import { enterNamespaces, type Namespaces, openNamespaces, type Spawned, type SpawnOptions } from "./namespaces.ts";
+import { type Outside, openOutside, startOutside } from "./outside/outside.ts";
 import { sites } from "./outside/sites.ts";
+import { stopOnSignals } from "./signals.ts";
 import { claimSlot, releaseSlot, type Slot } from "./slot.ts";
 
 /** One run's own network, processes and mounts; the cluster, the emulator and the outside are in it. */
@@ -24,7 +25,7 @@ export interface World {
   readonly initPid: number;
   readonly authority: Authority;
   /** Known before the API server runs, so that an emulator can be told first. */
-  readonly apiServer: { readonly url: string; /** PEM. */ readonly ca: string; readonly caFile: string };
+  readonly apiServer: { readonly url: string /** PEM. */; readonly ca: string; readonly caFile: string };
   /** JSON lines, ./audit-policy.ts. */
   readonly auditLogPath: string;
   readonly outside: Outside;
@@ -72,7 +73,19 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     // Before the first packet: what is not the link itself can never leave this machine.
     await run(["ip", "route", "add", "unreachable", slot.range, "metric", "4278198272"]);
     const host = `${slot.name}h`;
-    await run(["ip", "link", "add", host, "type", "veth", "peer", "name", "host0", "netns", String(namespaces.initPid)]);
+    await run([
+      "ip",
+      "link",
+      "add",
+      host,
+      "type",
+      "veth",
+      "peer",
+      "name",
+      "host0",
+      "netns",
+      String(namespaces.initPid),
+    ]);
     await run(["ip", "address", "add", `${slot.hostAddress}/30`, "dev", host]);
     await run(["ip", "link", "set", host, "up"]);
     await namespaces.run(["sh", "-ec", inside(slot.address)]);
@@ -162,27 +175,4 @@ function inside(address: string): string {
 function raiseInotifyLimit(): void {
   const path = "/proc/sys/fs/inotify/max_user_instances";
   if (Number(readFileSync(path, "utf8")) < wantedInotifyInstances) writeFileSync(path, String(wantedInotifyInstances));
-}
-
-const running = new Set<() => Promise<void>>();
-
-/**
- * Stops every world of this process in order on Ctrl-C and SIGTERM, then ends the process as the signal asks.
- *
- * @returns a function that forgets this one
- */
-function stopOnSignals(stop: () => Promise<void>): () => void {
-  if (running.size === 0) for (const signal of Object.keys(exitCodes)) process.on(signal, stopAll);
-  running.add(stop);
-  return () => {
-    running.delete(stop);
-    if (running.size === 0) for (const signal of Object.keys(exitCodes)) process.off(signal, stopAll);
-  };
-}
-
-const exitCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
-
-function stopAll(signal: NodeJS.Signals): void {
-  const code = signal in exitCodes ? exitCodes[signal as keyof typeof exitCodes] : 1;
-  void Promise.allSettled([...running].map((stop) => stop())).finally(() => process.exit(code));
 }

@@ -1,6 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { ensureImage, type BuiltImage } from "#deploy/images/build.ts";
+import { type BuiltImage, ensureImage } from "#deploy/images/build.ts";
 import type { Tree } from "#deploy/images/tree.ts";
 import { cached, digestOfFiles, type Progress } from "../../tools/setup/cache.ts";
 import { run } from "../../tools/setup/command.ts";
@@ -20,24 +20,31 @@ export async function ensureProbe(progress: Progress = () => undefined): Promise
     await digestOfFiles(files),
     async (draft) => {
       progress("compiling the test program");
-      await run([await ensureGo(progress), "build", "-trimpath", "-ldflags", "-s -w", "-o", join(draft, "probe"), "."], {
-        cwd: source,
-        env: { CGO_ENABLED: "0" },
-        timeoutMs: 10 * 60_000,
-      });
+      await run(
+        [await ensureGo(progress), "build", "-trimpath", "-ldflags", "-s -w", "-o", join(draft, "probe"), "."],
+        {
+          cwd: source,
+          env: { CGO_ENABLED: "0" },
+          timeoutMs: 10 * 60_000,
+        },
+      );
     },
     progress,
   );
   return join(directory, "probe");
 }
 
-const applets = "sh cat cut date echo env false grep head hostname httpd id ip kill ls mkdir nc netstat nslookup ping printf ps sed seq sleep su tail timeout touch tr true wc wget";
+const applets =
+  "sh cat cut date echo env false grep head hostname httpd id ip kill ls mkdir nc netstat nslookup ping printf ps sed seq sleep su tail timeout touch tr true wc wget";
 
 async function fillTestApp(tree: Tree, probe: string): Promise<void> {
   await tree.file("/bin/busybox", "/bin/busybox", 0o755);
   for (const name of applets.split(" ")) await tree.link(`/bin/${name}`, "busybox");
   await tree.file("/bin/probe", probe, 0o755);
-  await tree.text("/etc/passwd", "root:x:0:0:root:/:/bin/sh\nosm:x:1500:1500:osm:/:/bin/sh\napp:x:1000:1000:app:/:/bin/sh\n");
+  await tree.text(
+    "/etc/passwd",
+    "root:x:0:0:root:/:/bin/sh\nosm:x:1500:1500:osm:/:/bin/sh\napp:x:1000:1000:app:/:/bin/sh\n",
+  );
   await tree.text("/etc/group", "root:x:0:\nosm:x:1500:\napp:x:1000:\n");
   await tree.text("/www/index.html", "hello from the mesh\n");
   await tree.directory("/tmp", { uid: 0, mode: 0o1777 });

@@ -9,7 +9,8 @@ export const parts = JSON.parse(readFileSync(new URL("parts.json", import.meta.u
 export function missingPackages() {
   const path = `${process.env.PATH ?? ""}:/usr/sbin:/sbin`;
   return parts.apt.filter(
-    ({ check }) => spawnSync("sh", ["-c", check], { stdio: "ignore", env: { ...process.env, PATH: path } }).status !== 0,
+    ({ check }) =>
+      spawnSync("sh", ["-c", check], { stdio: "ignore", env: { ...process.env, PATH: path } }).status !== 0,
   );
 }
 

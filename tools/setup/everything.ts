@@ -14,7 +14,10 @@ export interface Step {
 /** What a test world needs beyond apt packages, each step independent of the others; ./parts.json describes them. */
 export const steps: readonly Step[] = [
   { title: "Kubernetes and etcd", ensure: ensureKubernetesBinary },
-  { title: "Envoy and the sidecar's image", ensure: async (progress) => ensureSidecarImage(await ensureEnvoy(progress), progress) },
+  {
+    title: "Envoy and the sidecar's image",
+    ensure: async (progress) => ensureSidecarImage(await ensureEnvoy(progress), progress),
+  },
   { title: "Test images", ensure: ensureTestImages },
   { title: "AWS emulator", ensure: ensureMinistack },
 ];

@@ -1,12 +1,12 @@
-import { request } from "node:http";
 import { existsSync, readlinkSync } from "node:fs";
-import { text } from "node:stream/consumers";
+import { request } from "node:http";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { run } from "../../../tools/setup/command.ts";
 import { addresses } from "../addresses.ts";
 import { createSelfSigned } from "../certificates.ts";
-import type { SpawnOptions, Spawned } from "../namespaces.ts";
+import type { Spawned, SpawnOptions } from "../namespaces.ts";
 import type { Arrival } from "./arrivals.ts";
 import { sites } from "./sites.ts";
 

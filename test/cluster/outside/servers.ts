@@ -8,8 +8,8 @@ import { createSocket } from "node:dgram";
 import { readFileSync } from "node:fs";
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createTcpServer, type Server, type Socket } from "node:net";
-import { createServer as createTlsServer } from "node:tls";
 import { setTimeout as sleep } from "node:timers/promises";
+import { createServer as createTlsServer } from "node:tls";
 import type { Arrival, ArrivalKind } from "./arrivals.ts";
 import { outsidePorts, sites } from "./sites.ts";
 

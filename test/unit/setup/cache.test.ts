@@ -57,7 +57,9 @@ test("a build that was killed is done again, and its draft goes", async () => {
   const module = join(import.meta.dirname, "../../../tools/setup/cache.ts");
   const script = `import { cached } from ${JSON.stringify(module)};
     await cached("part", "k", async () => { console.log("building"); await new Promise((r) => setTimeout(r, 60_000)); });`;
-  const child = spawn(process.execPath, ["--input-type=module", "--eval", script], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, ["--input-type=module", "--eval", script], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   await once(child.stdout, "data");
   child.kill("SIGKILL");
   await once(child, "exit");
