@@ -8,6 +8,7 @@ import { egressRollout, meshInjection, osmConfig, osmNamespaceObject } from "./o
 import type { Parameters } from "./parameters.ts";
 import { osmConfigBinding, osmConfigPolicy } from "./policies/osm-config.ts";
 import { reconcilerBinding, reconcilerPolicy } from "./policies/reconciler.ts";
+import { strictBinding, strictPolicy } from "./policies/strict.ts";
 import { forwarderAccess } from "./rbac/forwarder.ts";
 import { reconcilerAccess } from "./rbac/reconciler.ts";
 
@@ -23,6 +24,8 @@ export interface Manifests {
   readonly policies: readonly KubeObject[];
   readonly bindings: readonly KubeObject[];
   readonly forwarder: readonly KubeObject[];
+  /** For `--strict`. */
+  readonly strict: readonly KubeObject[];
 }
 
 export function manifests(parameters: Parameters): Manifests {
@@ -35,6 +38,7 @@ export function manifests(parameters: Parameters): Manifests {
     forwarder: parameters.bus
       ? [forwarderAccount(parameters), ...forwarderAccess(parameters), forwarderDeployment(parameters, parameters.bus)]
       : [],
+    strict: [strictPolicy(), strictBinding(parameters)],
   };
 }
 
@@ -47,6 +51,7 @@ export function allObjects(parameters: Parameters): readonly KubeObject[] {
     ...steps.objects,
     ...steps.policies,
     ...steps.bindings,
+    ...(parameters.strict ? steps.strict : []),
     osmConfig(parameters),
     ...steps.forwarder,
   ];

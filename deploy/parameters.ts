@@ -11,6 +11,8 @@ export interface Parameters {
   /** The values of a first installation; one that exists is its owner's. */
   readonly egress: boolean;
   readonly permissive: boolean;
+  /** Refuse pods that the guarantee would not cover. */
+  readonly strict: boolean;
 }
 
 /** Where the forwarder sends, and as which cluster. */
@@ -30,4 +32,5 @@ export const defaults: Parameters = {
   images: images(),
   egress: false,
   permissive: false,
+  strict: false,
 };

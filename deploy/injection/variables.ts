@@ -36,9 +36,14 @@ const impossible: Variable = {
 };
 
 /** A spelling that nobody knows injects: a typing error must not open a pod. The policy beside this one refuses it. */
+export const wantedVariable: Variable = {
+  name: "wanted",
+  expression: cel`variables.wish != "" && !(variables.wish in ${disabled})`.text,
+};
+
 const inject: Variable = {
   name: "inject",
-  expression: cel`!variables.impossible && variables.wish != "" && !(variables.wish in ${disabled})`.text,
+  expression: "variables.wanted && !variables.impossible",
 };
 
 const unknownWish: Variable = {
@@ -146,6 +151,7 @@ const wantedVolumes: Variable = {
 export const injectionVariables: readonly Variable[] = [
   wish,
   impossible,
+  wantedVariable,
   inject,
   initContainers,
   brought,

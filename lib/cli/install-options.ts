@@ -9,6 +9,7 @@ export interface InstallOptions {
   /** Undefined: an existing value stays as it is. */
   readonly enableEgress?: boolean;
   readonly enablePermissiveTrafficPolicy?: boolean;
+  readonly strict?: boolean;
   readonly meshName: string;
   readonly imageRegistry?: string;
   readonly eventBusName?: string;
@@ -27,6 +28,9 @@ export function withInstallOptions(command: Command): Command {
     )
     .addOption(
       booleanOption("--enable-permissive-traffic-policy [boolean]", "every in-mesh Service is reachable; likewise"),
+    )
+    .addOption(
+      booleanOption("--strict [boolean]", "refuse pods that could get around their sidecar; false takes that back"),
     )
     .option("--mesh-name <name>", "value of the namespaces' membership label", meshPlace.meshName)
     .option("--image-registry <registry>", "where your copies of the images are, e.g. registry.example.com/team")
@@ -59,6 +63,7 @@ export function parametersOf(options: InstallOptions, osmNamespace: string): Par
     images: images(options.imageRegistry),
     egress: options.enableEgress ?? false,
     permissive: options.enablePermissiveTrafficPolicy ?? false,
+    strict: options.strict ?? false,
     ...(bus ? { bus } : {}),
   };
 }

@@ -4,9 +4,10 @@ import { allObjects, manifests } from "#deploy/manifests.ts";
 import { osmConfig } from "#deploy/osm-config.ts";
 import type { Parameters } from "#deploy/parameters.ts";
 import { forwarderName } from "#deploy/rbac/forwarder.ts";
+import { EgressError } from "../errors.ts";
 import type { KubeConnection } from "../kube/connection.ts";
 import { objectPath } from "../kube/kinds.ts";
-import { apply, read, type KubeObject } from "../kube/objects.ts";
+import { apply, expectOk, read, type KubeObject } from "../kube/objects.ts";
 import { clusterOptions, connect, withClusterOptions } from "./cluster-options.ts";
 import { checkCluster, waitEstablished, waitPolicyInForce } from "./install-checks.ts";
 import { type InstallOptions, parametersOf, withInstallOptions } from "./install-options.ts";
@@ -35,11 +36,14 @@ function printed(objects: readonly KubeObject[], format: "yaml" | "json"): strin
   return objects.map((object) => `---\n${stringify(object, { aliasDuplicateObjects: false })}`).join("");
 }
 
+/** Flags that leave things as they are when they are not given. */
+type AskedOptions = Pick<InstallOptions, "enableEgress" | "enablePermissiveTrafficPolicy" | "strict">;
+
 /** Each step needs what those before it made. */
 export function installSteps(
   connection: KubeConnection,
   parameters: Parameters,
-  options: Pick<InstallOptions, "enableEgress" | "enablePermissiveTrafficPolicy">,
+  options: AskedOptions,
 ): readonly Step[] {
   const steps = manifests(parameters);
   const applyAll = async (objects: readonly KubeObject[]) => {
@@ -69,6 +73,7 @@ export function installSteps(
         return `${steps.policies.length} in force`;
       },
     },
+    { title: "Strict mode", run: () => strictMode(connection, steps.strict, options.strict) },
     {
       title: `ConfigMap ${parameters.osmNamespace}/osm-config`,
       run: async () => editText(await createOrEdit(connection, osmConfig(parameters), asked(options))),
@@ -78,6 +83,32 @@ export function installSteps(
       run: async () => (parameters.bus ? applyAll(steps.forwarder) : withoutBus(connection, parameters)),
     },
   ];
+}
+
+async function strictMode(
+  connection: KubeConnection,
+  objects: readonly KubeObject[],
+  wanted: boolean | undefined,
+): Promise<string> {
+  if (wanted === true) {
+    for (const object of objects) await apply(connection, objectPath(object), object, { manager: commandManager });
+    return "on: pods that could get around their sidecar are refused";
+  }
+  if (wanted === false) {
+    // The binding first: a binding without its policy would be an error at every pod.
+    for (const object of objects.toReversed()) await removeIfThere(connection, object);
+    return "off";
+  }
+  const found = await Promise.all(objects.map((object) => read(connection, objectPath(object))));
+  return found.every((object) => object !== undefined) ? "on, as it was" : "off";
+}
+
+async function removeIfThere(connection: KubeConnection, object: KubeObject): Promise<void> {
+  try {
+    await expectOk(connection, { method: "DELETE", path: objectPath(object) });
+  } catch (error) {
+    if (!(error instanceof EgressError && error.reason === "object-missing")) throw error;
+  }
 }
 
 /** Only what the flags name. */

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { injectedContainers, injectedVolumes, type InjectionValues } from "#deploy/injection/containers.ts";
+import { injectionPolicyName } from "#deploy/injection/policy.ts";
 import type { KubeConnection, KubeResponse } from "../kube/connection.ts";
 import { read } from "../kube/objects.ts";
 import type { MeshInjectionSpec } from "../mesh/injection.ts";
@@ -53,11 +54,10 @@ export async function checkInjected(
   const deadline = Date.now() + settleTimeoutMs;
   for (;;) {
     const response = await tryPod(connection, namespace, { containers: [plainContainer(image)] });
-    if (response.status !== 201) return messageOf(response);
-    const pod = JSON.parse(response.text) as {
-      readonly spec: { readonly initContainers?: readonly { readonly name: string }[] };
-    };
-    if (pod.spec.initContainers?.[1]?.name === sidecar.container) return undefined;
+    // Just after an installation the API server may not have found the policy's parameter yet.
+    const early = response.status !== 201 && response.text.includes(injectionPolicyName);
+    if (response.status !== 201 && !(early && Date.now() < deadline)) return messageOf(response);
+    if (!early && isInjected(response)) return undefined;
     if (Date.now() >= deadline) break;
     await sleep(askEveryMs);
   }
@@ -65,6 +65,13 @@ export async function checkInjected(
     `namespace ${namespace} has its label, but a pod created in it now would get no sidecar`,
     "run osm install again: the injection policy or its binding is missing",
   );
+}
+
+function isInjected(response: KubeResponse): boolean {
+  const { spec } = JSON.parse(response.text) as {
+    readonly spec: { readonly initContainers?: readonly { readonly name: string }[] };
+  };
+  return spec.initContainers?.[1]?.name === sidecar.container;
 }
 
 /** Dry run; again while the namespace has no account yet. */

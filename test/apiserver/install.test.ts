@@ -24,7 +24,7 @@ async function stored(object: KubeObject): Promise<Stored> {
 
 /** @returns what each step said */
 async function install(
-  options: Pick<InstallOptions, "enableEgress" | "enablePermissiveTrafficPolicy"> = {},
+  options: Pick<InstallOptions, "enableEgress" | "enablePermissiveTrafficPolicy" | "strict"> = {},
   parameters: Partial<Parameters> = {},
 ): Promise<readonly (string | undefined)[]> {
   const all = {
@@ -38,7 +38,8 @@ async function install(
   return said;
 }
 
-const allOf = (parameters: Parameters) => Object.values(manifests(parameters)).flat() as KubeObject[];
+const { strict, ...always } = manifests(defaults);
+const everything: readonly KubeObject[] = Object.values(always).flat();
 const config = osmConfig(defaults);
 
 describe("osm install on an API server", () => {
@@ -48,15 +49,29 @@ describe("osm install on an API server", () => {
   });
 
   test("everything is there", async () => {
-    for (const object of allOf(defaults)) await stored(object);
+    for (const object of everything) await stored(object);
   });
 
   test("a second run changes nothing", async () => {
     const versions = async () =>
-      Promise.all([...allOf(defaults), config].map(async (object) => (await stored(object)).metadata.resourceVersion));
+      Promise.all([...everything, config].map(async (object) => (await stored(object)).metadata.resourceVersion));
     const before = await versions();
     await install();
     expect(await versions()).toEqual(before);
+  });
+
+  test("strict mode is turned on and off by its flag, and left alone without", async () => {
+    const there = async () => {
+      const found = await Promise.all(strict.map((object) => admin.send({ method: "GET", path: objectPath(object) })));
+      return found.map((response) => response.status);
+    };
+    expect(await there()).toEqual([404, 404]);
+    await install({ strict: true });
+    await install();
+    expect(await there()).toEqual([200, 200]);
+    await install({ strict: false });
+    await install({ strict: false });
+    expect(await there()).toEqual([404, 404]);
   });
 
   test("a second mesh is refused", async () => {
