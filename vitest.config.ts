@@ -16,6 +16,8 @@ export default defineConfig({
           include: ["test/**/*.test.ts"],
           exclude: [golden, apiserver, ...world],
           setupFiles: ["test/fast-check.setup.ts"],
+          // Some start programs, and the machine may be busy.
+          testTimeout: 30_000,
         },
       },
       {
