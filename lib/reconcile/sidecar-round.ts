@@ -26,7 +26,6 @@ interface Check {
   state: CheckedPod["state"];
   /** When the wait for it began. */
   sinceMs: number;
-  /** Its ConfigMap was rewritten by this pass: what it said before counts for nothing. */
   readonly suspect: boolean;
   poked: boolean;
   repokes: number;

@@ -27,6 +27,8 @@ export interface CheckedPod {
   readonly state: PodState | "trusted" | "not-asked";
   /** When the wait for it began: its own poke, or the start of its sidecar. */
   readonly sinceMs: number;
+  /** Its ConfigMap was rewritten while it ran: what it said before counts for nothing. */
+  readonly suspect: boolean;
 }
 
 /** Where a sidecar has shown no open connection for this long, other chains draining do not count against the cut. */
@@ -49,14 +51,15 @@ export function tallyOf(checked: readonly CheckedPod[], before: RolloutStatus, t
   const stands = before.target?.digest === target.digest && conditionOf(before, "Converged")?.status === "True";
   const convergedMs = stands && before.convergedAt !== undefined ? Date.parse(before.convergedAt) : undefined;
 
-  for (const { pod, state, sinceMs } of checked) {
+  for (const { pod, state, sinceMs, suspect } of checked) {
     const name = podKey(pod);
     if (state === "trusted") {
       verified++;
       continue;
     }
     // A container's start has whole seconds.
-    const startedLater = convergedMs !== undefined && (pod.sidecarStartedAtMs ?? 0) + 999 > convergedMs;
+    const startedLater =
+      !suspect && convergedMs !== undefined && (pod.sidecarStartedAtMs ?? 0) + 999 > convergedMs;
     if (state === "not-asked") {
       if (!startedLater) pending.push(name);
       continue;
