@@ -6,7 +6,7 @@ import { cached, digestOfFiles, type Progress } from "../../tools/setup/cache.ts
 import { run } from "../../tools/setup/command.ts";
 import { ensureGo } from "../../tools/setup/go.ts";
 
-/** What test pods run: a shell with busybox's tools, and `probe`. */
+/** What test pods run: a shell with busybox's tools, and `probe`, which by the name `try` speaks to people. */
 export const testAppImage = "osm-egress/test-app:test";
 export const pauseImage = "osm-egress/pause:test";
 
@@ -41,6 +41,7 @@ async function fillTestApp(tree: Tree, probe: string): Promise<void> {
   await tree.file("/bin/busybox", "/bin/busybox", 0o755);
   for (const name of applets.split(" ")) await tree.link(`/bin/${name}`, "busybox");
   await tree.file("/bin/probe", probe, 0o755);
+  await tree.link("/bin/try", "probe");
   await tree.text(
     "/etc/passwd",
     "root:x:0:0:root:/:/bin/sh\nosm:x:1500:1500:osm:/:/bin/sh\napp:x:1000:1000:app:/:/bin/sh\n",

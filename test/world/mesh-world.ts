@@ -16,6 +16,10 @@ export interface MeshWorld {
   readonly cluster: Cluster;
   readonly aws: AwsSide;
   readonly osm: OsmCommand;
+  /** What an administrator makes before `osm install`: the namespace, and in it the forwarder's credentials. */
+  prepareInstall(): Promise<void>;
+  /** Flags of `osm install`, with their values: the forwarder's settings of this world. */
+  readonly forwarderFlags: readonly string[];
   /** `osm install` with the forwarder's settings of this world, and whatever flags besides. @throws when it fails */
   install(...flags: readonly string[]): Promise<string>;
   status(): Promise<RolloutStatus>;
@@ -64,24 +68,27 @@ function meshWorld(world: World, cluster: Cluster, aws: AwsSide): MeshWorld {
     const text = await cluster.kubectl("get", "egr", "osm-config", "-n", osmNamespace, "-o", "json");
     return (JSON.parse(text) as { readonly status?: RolloutStatus }).status ?? {};
   };
+  const prepareInstall = async (): Promise<void> => {
+    const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name: osmNamespace } };
+    await cluster.apply(namespace, credentials(aws));
+  };
+  const forwarderFlags = Object.entries({
+    "--event-bus-name": aws.busName,
+    "--cluster-name": clusterName,
+    "--region": aws.region,
+    "--aws-endpoint-url": aws.endpoint,
+    "--forwarder-credentials-secret": credentialsSecret,
+  }).flat();
   return {
     world,
     cluster,
     aws,
     osm,
+    prepareInstall,
+    forwarderFlags,
     async install(...flags) {
-      await cluster.apply(
-        { apiVersion: "v1", kind: "Namespace", metadata: { name: osmNamespace } },
-        credentials(aws),
-      );
-      const settings = {
-        "--event-bus-name": aws.busName,
-        "--cluster-name": clusterName,
-        "--region": aws.region,
-        "--aws-endpoint-url": aws.endpoint,
-        "--forwarder-credentials-secret": credentialsSecret,
-      };
-      const result = await osm("install", ...flags, ...Object.entries(settings).flat());
+      await prepareInstall();
+      const result = await osm("install", ...flags, ...forwarderFlags);
       if (result.exitCode !== 0) throw new Error(`osm install: ${result.stdout}${result.stderr}`);
       await cluster.kubectl("rollout", "status", "deployment/osm-forwarder", "-n", osmNamespace, "--timeout=60s");
       return result.stdout;

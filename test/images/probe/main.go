@@ -1,5 +1,5 @@
 // Command probe is what the test pods do: it makes one kind of traffic, or serves it, and prints what happened as
-// JSON lines, each with the time in milliseconds since the epoch.
+// JSON lines, each with the time in milliseconds since the epoch. Called by the name `try`, it prints a sentence instead.
 //
 //	probe http URL                    one request; {"event":"done","status":200,"body":"…"} or {"event":"failed"}
 //	probe tls HOST:PORT               one TLS handshake and HTTP request, certificate not verified
@@ -23,7 +23,9 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -33,12 +35,33 @@ var timeout = flag.Duration("timeout", 3*time.Second, "for connecting, and for e
 
 type line map[string]any
 
+var forPeople = filepath.Base(os.Args[0]) == "try"
+
 func say(event string, more line) {
+	if forPeople {
+		fmt.Println(sentence(event, more))
+		return
+	}
 	out := line{"at": time.Now().UnixMilli(), "event": event}
 	for key, value := range more {
 		out[key] = value
 	}
 	json.NewEncoder(os.Stdout).Encode(out)
+}
+
+// sentence is what a person reads; one line, without what only programs compare.
+func sentence(event string, more line) string {
+	switch event {
+	case "failed":
+		return fmt.Sprintf("no answer after %v ms: %v", more["afterMs"], more["error"])
+	case "done":
+		for _, key := range []string{"body", "subject", "answer"} {
+			if text, ok := more[key].(string); ok {
+				return fmt.Sprintf("answered after %v ms: %s", more["afterMs"], strings.TrimSpace(text))
+			}
+		}
+	}
+	return fmt.Sprint(event, " ", map[string]any(more))
 }
 
 // fail prints what went wrong and after how long, and ends with code 1.
