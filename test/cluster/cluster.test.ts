@@ -1,3 +1,4 @@
+import { Resolver } from "node:dns/promises";
 import { readlinkSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -118,6 +119,22 @@ describe("names", () => {
     expect(await look("-type=srv", "_http._tcp.web.default.svc.cluster.local")).toContain(
       "80 web.default.svc.cluster.local",
     );
+  });
+
+  test("an answer too long for UDP comes whole by TCP", async () => {
+    const endpoints = Array.from({ length: 200 }, (_, index) => `10.244.14.${index + 1}`);
+    await cluster.apply(testService("many", "default", { clusterIP: "None", selector: null }), {
+      apiVersion: "discovery.k8s.io/v1",
+      kind: "EndpointSlice",
+      metadata: { name: "many", namespace: "default", labels: { "kubernetes.io/service-name": "many" } },
+      addressType: "IPv4",
+      endpoints: endpoints.map((address) => ({ addresses: [address], conditions: { ready: true } })),
+      ports: [],
+    });
+    const resolver = new Resolver();
+    resolver.setServers([world.address]);
+    const found = (): Promise<readonly string[]> => resolver.resolve4("many.default.svc.cluster.local").catch(() => []);
+    await expect.poll(async () => new Set(await found()), { timeout: 5_000 }).toEqual(new Set(endpoints));
   });
 
   test("an address of a Service has its name", async () => {
