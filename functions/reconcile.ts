@@ -8,7 +8,7 @@ import { openClusters } from "#lib/aws/clusters.ts";
 import { openEventBus } from "#lib/aws/event-bus.ts";
 import { recordOutcome } from "#lib/aws/figures.ts";
 import { passContext, passLog } from "#lib/aws/pass-context.ts";
-import { openQueue, type Message } from "#lib/aws/queue.ts";
+import { type Message, openQueue } from "#lib/aws/queue.ts";
 import { runQueuedPass } from "#lib/aws/queued-pass.ts";
 import { reconcileSettings } from "#lib/aws/settings.ts";
 import type { Hint } from "#lib/events/hint-event.ts";

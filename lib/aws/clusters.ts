@@ -44,7 +44,10 @@ async function connect(name: string, region: string): Promise<KubeConnection> {
     const { cluster } = await client.send(new DescribeClusterCommand({ name }));
     const caData = cluster?.certificateAuthority?.data;
     if (!cluster?.endpoint || !caData) {
-      throw new EgressError("aws-unavailable", `DescribeCluster ${name}: ${cluster?.status ?? "no cluster"}, no endpoint or CA yet`);
+      throw new EgressError(
+        "aws-unavailable",
+        `DescribeCluster ${name}: ${cluster?.status ?? "no cluster"}, no endpoint or CA yet`,
+      );
     }
     const token = eksTokens({ cluster: name, region, credentials: client.config.credentials });
     await token();

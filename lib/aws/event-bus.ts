@@ -1,8 +1,9 @@
-import type { EventBridgeClient, PutEventsRequestEntry, PutEventsResultEntry } from "@aws-sdk/client-eventbridge";
 import { setTimeout as pause } from "node:timers/promises";
+import type { EventBridgeClient, PutEventsRequestEntry, PutEventsResultEntry } from "@aws-sdk/client-eventbridge";
 import { EgressError } from "../errors.ts";
 import type { BusEntry } from "../events/fields.ts";
 import { awsFailure, clientOptions, reasonOf } from "./failure.ts";
+import { wireEntry } from "./wire-entry.ts";
 
 /** PutEvents takes so many at most. */
 const batchSize = 10;
@@ -66,14 +67,4 @@ async function sendBatch(
   } catch (cause) {
     throw awsFailure("PutEvents", cause);
   }
-}
-
-function wireEntry(entry: BusEntry, busName: string): PutEventsRequestEntry {
-  return {
-    EventBusName: busName,
-    Source: entry.source,
-    DetailType: entry.detailType,
-    Time: new Date(entry.detail.metadata.time),
-    Detail: JSON.stringify(entry.detail),
-  };
 }

@@ -1,6 +1,7 @@
 import type { EventBridgeClient } from "@aws-sdk/client-eventbridge";
 import type { BusEntry } from "../events/fields.ts";
 import { awsFailure, clientOptions } from "./failure.ts";
+import { wireEntry } from "./wire-entry.ts";
 
 export interface EventSinkSettings {
   readonly busName: string;
@@ -28,15 +29,7 @@ export function openEventSink({
       ...(endpoint === undefined ? {} : { endpoint }),
       ...clientOptions,
     });
-    const command = new PutEventsCommand({
-      Entries: entries.map(({ source, detailType, detail }) => ({
-        EventBusName: busName,
-        Source: source,
-        DetailType: detailType,
-        Time: new Date(detail.metadata.time),
-        Detail: JSON.stringify(detail),
-      })),
-    });
+    const command = new PutEventsCommand({ Entries: entries.map((entry) => wireEntry(entry, busName)) });
     const sender = client;
     const { Entries: results = [] } = await sender.send(command).catch((cause: unknown) => {
       throw awsFailure("PutEvents", cause);

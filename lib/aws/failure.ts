@@ -1,6 +1,7 @@
 import { EgressError, type Reason } from "../errors.ts";
 
-const forbidden = /AccessDenied|NotAuthorized|UnrecognizedClient|InvalidClientTokenId|SignatureDoesNotMatch|ExpiredToken|InvalidToken/;
+const forbidden =
+  /AccessDenied|NotAuthorized|UnrecognizedClient|InvalidClientTokenId|SignatureDoesNotMatch|ExpiredToken|InvalidToken/;
 
 /** What an SDK call that failed means to a pass; the SDK has already tried three times. */
 export function awsFailure(what: string, cause: unknown): EgressError {

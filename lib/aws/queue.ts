@@ -1,8 +1,8 @@
 import {
   ChangeMessageVisibilityCommand,
+  type MessageAttributeValue,
   SendMessageCommand,
   SQSClient,
-  type MessageAttributeValue,
 } from "@aws-sdk/client-sqs";
 import type { SQSRecord } from "aws-lambda";
 import type { Reason } from "../errors.ts";
@@ -60,7 +60,10 @@ export function openQueue(settings: { queueUrl: string; deadLetterUrl: string; r
       return true;
     },
     async deadLetter(message, reason, problem) {
-      await send(settings.deadLetterUrl, message.body, { "osm-reason": reason, "osm-problem": problem.slice(0, 1_000) });
+      await send(settings.deadLetterUrl, message.body, {
+        "osm-reason": reason,
+        "osm-problem": problem.slice(0, 1_000),
+      });
     },
   };
 }

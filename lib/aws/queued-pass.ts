@@ -1,6 +1,6 @@
 import type { SQSEvent } from "aws-lambda";
 import { EgressError, type Reason } from "../errors.ts";
-import { parseHint, type Hint } from "../events/hint-event.ts";
+import { type Hint, parseHint } from "../events/hint-event.ts";
 import type { PassLog, PassOutcome } from "../reconcile/pass.ts";
 import type { Message } from "./queue.ts";
 

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { clusterName, metadata, shortText, type BusEntry, type Metadata } from "./fields.ts";
+import { type BusEntry, clusterName, type Metadata, metadata, shortText } from "./fields.ts";
 
 /** Somebody says that it is worth looking at a cluster. Nothing in it ever becomes sidecar configuration. */
 export interface Hint {
@@ -8,7 +8,12 @@ export interface Hint {
   readonly kind: "hint" | "drift";
   /** The event's `source`. */
   readonly source: string;
-  readonly object?: { readonly kind: string; readonly namespace?: string; readonly name: string; readonly uid?: string };
+  readonly object?: {
+    readonly kind: string;
+    readonly namespace?: string;
+    readonly name: string;
+    readonly uid?: string;
+  };
   /** Who changed it, when the sender knows: a Kubernetes user name. */
   readonly actor?: string;
   readonly resourceVersion?: string;
@@ -64,14 +69,23 @@ export function parseHint(body: string): ParsedHint {
 
   const expected = expectedType(source);
   if (expected === undefined) return { ok: false, field: "source", problem: `unknown source ${source}` };
-  if (type !== expected) return { ok: false, field: "detail-type", problem: `${source} sends "${expected}", not "${type}"` };
+  if (type !== expected)
+    return { ok: false, field: "detail-type", problem: `${source} sends "${expected}", not "${type}"` };
 
   const hint = { source, correlationId: id, kind: "hint", occurredAt: time } as const;
   switch (expected) {
     case "OSM Object Changed":
-      return read(objectChangedDetail, detail, ({ metadata: sent, ...rest }) => ({ ...hint, ...rest, ...stamped(sent) }));
+      return read(objectChangedDetail, detail, ({ metadata: sent, ...rest }) => ({
+        ...hint,
+        ...rest,
+        ...stamped(sent),
+      }));
     case "GitOps Revision Applied":
-      return read(revisionAppliedDetail, detail, ({ metadata: sent, ...rest }) => ({ ...hint, ...rest, ...stamped(sent) }));
+      return read(revisionAppliedDetail, detail, ({ metadata: sent, ...rest }) => ({
+        ...hint,
+        ...rest,
+        ...stamped(sent),
+      }));
     case "Egress Drift Check Due":
       return read(driftCheckDetail, detail, ({ metadata: sent }) => ({ ...hint, kind: "drift", ...stamped(sent) }));
     case "Egress Reconcile Requested":

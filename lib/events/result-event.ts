@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { metadata, shortText, type BusEntry, type Metadata } from "./fields.ts";
+import { type BusEntry, type Metadata, metadata, shortText } from "./fields.ts";
 
 const count = z.number().int().nonnegative();
 /** The event that the pass answered: its id on the bus. */

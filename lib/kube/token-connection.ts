@@ -1,5 +1,5 @@
 import { Agent } from "undici";
-import { connectionTo, http1, maxInFlight, type KubeConnection } from "./connection.ts";
+import { connectionTo, http1, type KubeConnection, maxInFlight } from "./connection.ts";
 
 /** A cluster that is known by address and CA, and spoken to with a bearer token that somebody renews. */
 export interface TokenCluster {

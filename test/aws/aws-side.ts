@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import { deploy, type Deployment } from "./deployment.ts";
-import { region, writeEksState, type EksCluster } from "./eks-record.ts";
-import { root, startEmulator, type Credentials } from "./emulator.ts";
+import { type Deployment, deploy } from "./deployment.ts";
+import { type EksCluster, region, writeEksState } from "./eks-record.ts";
+import { type Credentials, root, startEmulator } from "./emulator.ts";
 import { functionLogs, type LogLine } from "./function-logs.ts";
 import { createForwarder, createOperator, registerReconciler } from "./identities.ts";
 import type { Place, Running } from "./place.ts";
@@ -44,14 +44,14 @@ export async function planAwsSide(place: Place, cluster: EksCluster, port = 4566
  *
  * @param parameters  of serverless.yml's stage; `cluster` is given already
  */
-export async function startAwsSide(
-  plan: AwsPlan,
-  parameters: Readonly<Record<string, string>> = {},
-): Promise<AwsSide> {
+export async function startAwsSide(plan: AwsPlan, parameters: Readonly<Record<string, string>> = {}): Promise<AwsSide> {
   const { place, cluster, endpoint } = plan;
   const emulator = await startEmulator(place, plan.port, stateOf(place));
   try {
-    const deployment = await deploy(endpoint, join(place.directory, "deploy"), { cluster: cluster.name, ...parameters });
+    const deployment = await deploy(endpoint, join(place.directory, "deploy"), {
+      cluster: cluster.name,
+      ...parameters,
+    });
     await registerReconciler(endpoint, cluster.name, deployment.reconcileRoleArn);
     return {
       ...plan,

@@ -8,7 +8,10 @@ import { region } from "./eks-record.ts";
 import { root } from "./emulator.ts";
 
 const project = fileURLToPath(new URL("../..", import.meta.url));
-const serverless = join(dirname(createRequire(import.meta.url).resolve("serverless/package.json")), "bin/serverless.js");
+const serverless = join(
+  dirname(createRequire(import.meta.url).resolve("serverless/package.json")),
+  "bin/serverless.js",
+);
 
 /** The stack's outputs, and what follows from its stage. */
 export interface Deployment {

@@ -8,7 +8,7 @@ import { startControlPlane } from "#test/cluster/control-plane.ts";
 import { startWorld, type World } from "#test/cluster/world.ts";
 import { bundleFunctions } from "../../tools/bundle.ts";
 import { ensureKubernetesBinary } from "../../tools/setup/kubernetes-binary.ts";
-import { planAwsSide, startAwsSide, type AwsSide } from "./aws-side.ts";
+import { type AwsSide, planAwsSide, startAwsSide } from "./aws-side.ts";
 import { accountId, region } from "./eks-record.ts";
 import type { Credentials } from "./emulator.ts";
 import { createStranger, registerReconciler } from "./identities.ts";
@@ -101,7 +101,12 @@ test.each<[string, () => Promise<string>]>([
     "made younger",
     async () =>
       altered(await tokenOf(aws.credentials.operator, "shop", minutes(-16)), (url) =>
-        url.replace(/X-Amz-Date=\w+/, `X-Amz-Date=${minutes(0).toISOString().replace(/[-:]|\.\d+/g, "")}`),
+        url.replace(
+          /X-Amz-Date=\w+/,
+          `X-Amz-Date=${minutes(0)
+            .toISOString()
+            .replace(/[-:]|\.\d+/g, "")}`,
+        ),
       ),
   ],
   [
@@ -116,7 +121,10 @@ test.each<[string, () => Promise<string>]>([
 test("the function itself comes as its role, in osm:reconcilers", async () => {
   await putEvent(aws, aws.credentials.operator, "a.person", "Egress Reconcile Requested", { cluster: "shop" });
   const seen = async (): Promise<AuditEvent | undefined> => {
-    const events = (await readFile(world.auditLogPath, "utf8")).trim().split("\n").map((line) => JSON.parse(line) as AuditEvent);
+    const events = (await readFile(world.auditLogPath, "utf8"))
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as AuditEvent);
     return events.find(({ user }) => user?.username?.includes("osm-egress-test-reconcile"));
   };
   await until(async () => (await seen()) !== undefined);

@@ -1,3 +1,4 @@
+import { CreateAccessEntryCommand, EKSClient } from "@aws-sdk/client-eks";
 import {
   AttachUserPolicyCommand,
   CreateAccessKeyCommand,
@@ -5,11 +6,10 @@ import {
   IAMClient,
   PutUserPolicyCommand,
 } from "@aws-sdk/client-iam";
-import { CreateAccessEntryCommand, EKSClient } from "@aws-sdk/client-eks";
 import { reconcilersGroup } from "#lib/mesh/names.ts";
 import type { Deployment } from "./deployment.ts";
 import { accountId, region } from "./eks-record.ts";
-import { root, type Credentials } from "./emulator.ts";
+import { type Credentials, root } from "./emulator.ts";
 
 /** What a person with the AWS console may: put events onto the bus, and look at the dead letters. */
 function operatorPolicy({ busName }: Deployment): string {
@@ -17,7 +17,11 @@ function operatorPolicy({ busName }: Deployment): string {
   return JSON.stringify({
     Version: "2012-10-17",
     Statement: [
-      { Effect: "Allow", Action: "events:PutEvents", Resource: `arn:aws:events:${region}:${accountId}:event-bus/${busName}` },
+      {
+        Effect: "Allow",
+        Action: "events:PutEvents",
+        Resource: `arn:aws:events:${region}:${accountId}:event-bus/${busName}`,
+      },
       { Effect: "Allow", Action: ["sqs:GetQueueAttributes", "sqs:ReceiveMessage"], Resource: `${queue}-dead` },
       { Effect: "Allow", Action: "sqs:GetQueueAttributes", Resource: queue },
     ],
@@ -61,8 +65,6 @@ async function createUser(
 /** What the stack does itself where CloudFormation knows access entries; the emulator's does not. */
 export async function registerReconciler(endpoint: string, clusterName: string, principalArn: string): Promise<void> {
   const client = new EKSClient({ endpoint, region, credentials: root });
-  await client.send(
-    new CreateAccessEntryCommand({ clusterName, principalArn, kubernetesGroups: [reconcilersGroup] }),
-  );
+  await client.send(new CreateAccessEntryCommand({ clusterName, principalArn, kubernetesGroups: [reconcilersGroup] }));
   client.destroy();
 }

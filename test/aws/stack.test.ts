@@ -5,11 +5,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { GetQueueAttributesCommand, SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { bundleFunctions } from "../../tools/bundle.ts";
-import { planAwsSide, startAwsSide, type AwsSide } from "./aws-side.ts";
-import { deadLetters, type DeadLetter } from "./dead-letters.ts";
+import { type AwsSide, planAwsSide, startAwsSide } from "./aws-side.ts";
+import { type DeadLetter, deadLetters } from "./dead-letters.ts";
+import { killFunctions } from "./kill-functions.ts";
 import { freePort, loopbackPlace } from "./place.ts";
 import { putEvent } from "./put-event.ts";
-import { startStandInApiServer, type StandInApiServer } from "./stand-in-api-server.ts";
+import { type StandInApiServer, startStandInApiServer } from "./stand-in-api-server.ts";
 
 const visibilitySeconds = 4;
 let place: Awaited<ReturnType<typeof loopbackPlace>>;
@@ -18,7 +19,11 @@ let aws: AwsSide;
 
 beforeAll(async () => {
   [place, api] = await Promise.all([loopbackPlace(), startStandInApiServer(), bundleFunctions()]);
-  const plan = await planAwsSide(place, { name: "shop", endpoint: api.endpoint, ca: api.ca }, await freePort("127.0.0.1"));
+  const plan = await planAwsSide(
+    place,
+    { name: "shop", endpoint: api.endpoint, ca: api.ca },
+    await freePort("127.0.0.1"),
+  );
   aws = await startAwsSide(plan, { visibilitySeconds: String(visibilitySeconds) });
 });
 
@@ -83,7 +88,10 @@ test("a malformed event is a dead letter at once, and the log names the field", 
 
 test("a cluster that the role was not given is a dead letter", async () => {
   const letter = await deadLetterOf(await ask("elsewhere"));
-  expect(letter).toMatchObject({ reason: "aws-forbidden", problem: expect.stringContaining("DescribeCluster elsewhere") });
+  expect(letter).toMatchObject({
+    reason: "aws-forbidden",
+    problem: expect.stringContaining("DescribeCluster elsewhere"),
+  });
 });
 
 test("a pass that throws gets its message back after the visibility that it set, five times in all", async () => {
@@ -92,7 +100,9 @@ test("a pass that throws gets its message back after the visibility that it set,
   const letter = await deadLetterOf(id);
   // Moved by the queue itself, which adds nothing.
   expect(letter.reason).toBeUndefined();
-  const starts = (await linesOf(id)).filter(({ message }) => message === "pass begins").map(({ timestamp }) => Date.parse(String(timestamp)));
+  const starts = (await linesOf(id))
+    .filter(({ message }) => message === "pass begins")
+    .map(({ timestamp }) => Date.parse(String(timestamp)));
   expect(starts).toHaveLength(5);
   for (const [at, start] of starts.slice(1).entries()) {
     const afterMs = start - (starts[at] ?? NaN);
@@ -101,13 +111,32 @@ test("a pass that throws gets its message back after the visibility that it set,
   }
 });
 
+test("a function that is killed in the middle of its pass is taken up after the visibility that it set", async () => {
+  api.answer("silence");
+  const before = api.requests.length;
+  const id = await ask("shop");
+  await eventually(async () => api.requests[before]);
+  api.answer(403);
+  const killedAt = Date.now();
+  const killed = await killFunctions(aws.emulator.pid);
+  expect(killed).toBeGreaterThan(0);
+  // The one that is killed leaves no line; this is the next one's end.
+  expect(await deadLetterOf(id)).toMatchObject({ reason: "api-forbidden" });
+  expect(Date.now() - killedAt).toBeLessThan(visibilitySeconds * 1_000 + 5_000);
+  expect(Date.now() - killedAt).toBeGreaterThan(visibilitySeconds * 1_000 - 2_000);
+});
+
 test.each([
   ["osm.forwarder", "Egress Reconcile Requested"],
   ["osm.controller", "OSM Object Changed"],
   ["osm.reconciler", "Egress Rollout Converged"],
   ["a.person", "Egress Drift Check Due"],
 ])("%s with %s wakes nobody", async (source, type) => {
-  const id = await putEvent(aws, aws.credentials.operator, source, type, { metadata: metadata(), cluster: "shop", object });
+  const id = await putEvent(aws, aws.credentials.operator, source, type, {
+    metadata: metadata(),
+    cluster: "shop",
+    object,
+  });
   // One that does wake a pass, sent after it, has become a dead letter when this is looked at.
   api.answer(403);
   await deadLetterOf(await ask("shop"));
@@ -144,7 +173,13 @@ test("the forwarder may put events, and nothing else", async () => {
   const send = client.send(new SendMessageCommand({ QueueUrl: aws.queueUrl, MessageBody: "{}" }));
   await expect(send).rejects.toThrow(/not authorized|AccessDenied/);
   client.destroy();
-  const other = putEvent({ ...aws, busName: "default" }, aws.credentials.forwarder, "osm.forwarder", "OSM Object Changed", {});
+  const other = putEvent(
+    { ...aws, busName: "default" },
+    aws.credentials.forwarder,
+    "osm.forwarder",
+    "OSM Object Changed",
+    {},
+  );
   await expect(other).rejects.toThrow(/not authorized|AccessDenied/);
 });
 
@@ -158,7 +193,9 @@ test("time-outs, visibilities and receive counts fit each other", async () => {
   expect(JSON.parse(Attributes?.["RedrivePolicy"] ?? "{}")).toMatchObject({ maxReceiveCount: 5 });
 
   const path = join(place.directory, "deploy/package/cloudformation-template-update-stack.json");
-  const { Resources } = JSON.parse(await readFile(path, "utf8")) as { Resources: Record<string, { Properties: object }> };
+  const { Resources } = JSON.parse(await readFile(path, "utf8")) as {
+    Resources: Record<string, { Properties: object }>;
+  };
   expect(Resources["ReconcileLambdaFunction"]?.Properties).toMatchObject({ Timeout: 60, Runtime: "nodejs24.x" });
   expect(Resources["ReconcileEventSourceMappingSQSQueue"]?.Properties).toMatchObject({ BatchSize: 1 });
 });

@@ -1,6 +1,6 @@
 import { once } from "node:events";
-import { createServer, type Server } from "node:https";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { createServer, type Server } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run } from "../../tools/setup/command.ts";
@@ -19,18 +19,19 @@ export interface StandInApiServer {
   /** PEM. */
   readonly ca: string;
   readonly requests: readonly RecordedRequest[];
-  /** From now on; 503 at first. */
-  answer(status: number): void;
+  /** From now on; 503 at first. `silence` takes requests and never answers. */
+  answer(status: number | "silence"): void;
   close(): Promise<void>;
 }
 
 export async function startStandInApiServer(): Promise<StandInApiServer> {
   const { key, cert } = await selfSigned();
   const requests: RecordedRequest[] = [];
-  let status = 503;
+  let status: number | "silence" = 503;
   const server: Server = createServer({ key, cert }, (request, response) => {
     const { method = "", url = "", headers } = request;
     requests.push({ at: Date.now(), method, path: url, token: headers.authorization?.replace(/^Bearer /, "") ?? "" });
+    if (status === "silence") return;
     const body = { apiVersion: "v1", kind: "Status", status: "Failure", code: status, message: `stand-in: ${status}` };
     response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
   });

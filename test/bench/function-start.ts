@@ -2,11 +2,11 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { ReceiveMessageCommand, SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
+import { type AwsSide, planAwsSide, startAwsSide } from "#test/aws/aws-side.ts";
 import { accountId, region } from "#test/aws/eks-record.ts";
 import { root } from "#test/aws/emulator.ts";
-import { planAwsSide, startAwsSide, type AwsSide } from "#test/aws/aws-side.ts";
 import { freePort, loopbackPlace } from "#test/aws/place.ts";
-import { startStandInApiServer, type StandInApiServer } from "#test/aws/stand-in-api-server.ts";
+import { type StandInApiServer, startStandInApiServer } from "#test/aws/stand-in-api-server.ts";
 import { bundleFunctions } from "../../tools/bundle.ts";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
@@ -28,15 +28,22 @@ export interface FunctionStart {
 export async function measureFunctionStart(aws: AwsSide, api: StandInApiServer, runs: number): Promise<FunctionStart> {
   const reconcile: number[] = [];
   const bare: number[] = [];
-  const request = api.endpoint + "/readyz";
+  const request = `${api.endpoint}/readyz`;
   for (let run = 0; run < runs; run++) {
     bare.push(await coldCall(api, here("bare-handler.mjs"), {}, { BARE_URL: request, BARE_CA: api.ca }));
-    reconcile.push(await coldCall(api, here("../../dist/functions/reconcile.mjs"), await message(aws), environment(aws)));
+    reconcile.push(
+      await coldCall(api, here("../../dist/functions/reconcile.mjs"), await message(aws), environment(aws)),
+    );
   }
   return { reconcile: figures(reconcile), bare: figures(bare) };
 }
 
-async function coldCall(api: StandInApiServer, file: string, event: object, env: Record<string, string>): Promise<number> {
+async function coldCall(
+  api: StandInApiServer,
+  file: string,
+  event: object,
+  env: Record<string, string>,
+): Promise<number> {
   const before = api.requests.length;
   const started = Date.now();
   const child = spawn(process.execPath, [here("invoke-once.mjs"), file, JSON.stringify(event)], {
@@ -74,7 +81,9 @@ export async function message({ endpoint, deadLetterUrl }: AwsSide): Promise<obj
     detail: { cluster: "shop" },
   });
   await client.send(new SendMessageCommand({ QueueUrl: deadLetterUrl, MessageBody: body }));
-  const { Messages } = await client.send(new ReceiveMessageCommand({ QueueUrl: deadLetterUrl, VisibilityTimeout: 600 }));
+  const { Messages } = await client.send(
+    new ReceiveMessageCommand({ QueueUrl: deadLetterUrl, VisibilityTimeout: 600 }),
+  );
   client.destroy();
   const [received] = Messages ?? [];
   if (!received?.ReceiptHandle) throw new Error("no message received");
@@ -91,7 +100,11 @@ function figures(values: readonly number[]): Figures {
 
 if (import.meta.main) {
   const [place, api] = await Promise.all([loopbackPlace(), startStandInApiServer(), bundleFunctions()]);
-  const plan = await planAwsSide(place, { name: "shop", endpoint: api.endpoint, ca: api.ca }, await freePort(place.address));
+  const plan = await planAwsSide(
+    place,
+    { name: "shop", endpoint: api.endpoint, ca: api.ca },
+    await freePort(place.address),
+  );
   const aws = await startAwsSide(plan);
   try {
     api.answer(403);

@@ -61,7 +61,12 @@ test.each([
   ["14 min", 14 * minute, "20261120T101400Z"],
 ])("after %s the token is of %s", async (_, age, expected) => {
   let now = date.getTime() - 999;
-  const token = eksTokens({ cluster: "shop", region: "eu-central-1", credentials: async () => credentials, now: () => now });
+  const token = eksTokens({
+    cluster: "shop",
+    region: "eu-central-1",
+    credentials: async () => credentials,
+    now: () => now,
+  });
   await token();
   now += age;
   expect(urlOf(await token()).searchParams.get("X-Amz-Date")).toBe(expected);
@@ -71,7 +76,12 @@ test("credentials that end sooner end the token a minute before", async () => {
   const start = date.getTime();
   let now = start;
   const expiring = { ...credentials, expiration: new Date(start + 5 * minute) };
-  const token = eksTokens({ cluster: "shop", region: "eu-central-1", credentials: async () => expiring, now: () => now });
+  const token = eksTokens({
+    cluster: "shop",
+    region: "eu-central-1",
+    credentials: async () => expiring,
+    now: () => now,
+  });
   const first = await token();
   now = start + 4 * minute - 1;
   expect(await token()).toBe(first);

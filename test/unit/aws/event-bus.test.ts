@@ -38,7 +38,11 @@ test("a result that is missing is a failure", async () => {
 
 test("ten at a time, the next ten when the first are in", async () => {
   const bus = scripted([[...Array<object>(9).fill(taken), failed()], [taken], [taken, taken]]);
-  await putAll(Array.from({ length: 12 }, (_, at) => entry(at)), bus.send, bus.wait);
+  await putAll(
+    Array.from({ length: 12 }, (_, at) => entry(at)),
+    bus.send,
+    bus.wait,
+  );
   expect(bus.sent.map((batch) => batch.length)).toEqual([10, 1, 2]);
 });
 

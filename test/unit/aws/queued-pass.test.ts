@@ -90,7 +90,9 @@ test.each([
 test("a message that cannot be hidden gets no pass", async () => {
   const { did, ports } = world(() => ({ kind: "settled", figures }));
   const hide = failing(new EgressError("aws-unavailable", "ChangeMessageVisibility"));
-  await expect(runQueuedPass(event(good), { ...ports, hide: async () => hide() })).rejects.toThrow("ChangeMessageVisibility");
+  await expect(runQueuedPass(event(good), { ...ports, hide: async () => hide() })).rejects.toThrow(
+    "ChangeMessageVisibility",
+  );
   expect(did).toEqual([]);
 });
 

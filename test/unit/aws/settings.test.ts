@@ -17,7 +17,10 @@ test("a whole environment is read", () => {
     deadLetterUrl: env.OSM_DEAD_LETTER_QUEUE_URL,
     visibilitySeconds: 75,
   });
-  expect(checkDriftSettings({ OSM_EVENT_BUS_NAME: "b", OSM_CLUSTER_NAME: "shop" })).toEqual({ busName: "b", cluster: "shop" });
+  expect(checkDriftSettings({ OSM_EVENT_BUS_NAME: "b", OSM_CLUSTER_NAME: "shop" })).toEqual({
+    busName: "b",
+    cluster: "shop",
+  });
 });
 
 test("every fault is in one error", () => {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { driftCheckDue, objectChanged, parseHint } from "#lib/events/hint-event.ts";
 import type { BusEntry } from "#lib/events/fields.ts";
+import { driftCheckDue, objectChanged, parseHint } from "#lib/events/hint-event.ts";
 
 const metadata = { id: "m-1", version: 1, cluster: "shop", time: "2026-11-20T10:00:00.123Z" } as const;
 const object = { kind: "ConfigMap", namespace: "osm-system", name: "osm-config", uid: "u-1" };
@@ -37,7 +37,9 @@ test("a drift check asks every sidecar", () => {
 });
 
 test("a GitOps revision is carried along", () => {
-  expect(parseHint(body("osm.gitops", "GitOps Revision Applied", { metadata, revision: "main@sha1:abc" }))).toMatchObject({
+  expect(
+    parseHint(body("osm.gitops", "GitOps Revision Applied", { metadata, revision: "main@sha1:abc" })),
+  ).toMatchObject({
     ok: true,
     hint: { kind: "hint", source: "osm.gitops", revision: "main@sha1:abc", cluster: "shop" },
   });
@@ -46,7 +48,13 @@ test("a GitOps revision is carried along", () => {
 test("from the console only the cluster is required, and the bus's time stands", () => {
   expect(parseHint(body("my.script", "Egress Reconcile Requested", { cluster: "shop", note: "please" }))).toEqual({
     ok: true,
-    hint: { cluster: "shop", kind: "hint", source: "my.script", correlationId: "e-1", occurredAt: "2026-11-20T10:00:01Z" },
+    hint: {
+      cluster: "shop",
+      kind: "hint",
+      source: "my.script",
+      correlationId: "e-1",
+      occurredAt: "2026-11-20T10:00:01Z",
+    },
   });
 });
 
@@ -65,13 +73,29 @@ test.each([
   ["an osm source that asks like a person", body("osm.forwarder", requested, { cluster: "shop" }), "detail-type"],
   ["a person who speaks like the schedule", body("me", "Egress Drift Check Due", { metadata }), "detail-type"],
   ["no metadata", body("osm.forwarder", "OSM Object Changed", { object }), "detail.metadata"],
-  ["another version", body("osm.drift", "Egress Drift Check Due", { metadata: { ...metadata, version: 2 } }), "detail.metadata.version"],
-  ["no cluster in ours", body("osm.drift", "Egress Drift Check Due", { metadata: { ...metadata, cluster: undefined } }), "detail.metadata.cluster"],
+  [
+    "another version",
+    body("osm.drift", "Egress Drift Check Due", { metadata: { ...metadata, version: 2 } }),
+    "detail.metadata.version",
+  ],
+  [
+    "no cluster in ours",
+    body("osm.drift", "Egress Drift Check Due", { metadata: { ...metadata, cluster: undefined } }),
+    "detail.metadata.cluster",
+  ],
   ["a path as a cluster", body("me", requested, { cluster: "../other" }), "detail.cluster"],
   ["no cluster", body("me", requested, {}), "detail.cluster"],
   ["a name of 101 characters", body("me", requested, { cluster: "c".repeat(101) }), "detail.cluster"],
-  ["no name of the object", body("osm.forwarder", "OSM Object Changed", { metadata, object: { kind: "Pod" } }), "detail.object.name"],
-  ["an actor of 257 characters", body("osm.forwarder", "OSM Object Changed", { ...changed, actor: "a".repeat(257) }), "detail.actor"],
+  [
+    "no name of the object",
+    body("osm.forwarder", "OSM Object Changed", { metadata, object: { kind: "Pod" } }),
+    "detail.object.name",
+  ],
+  [
+    "an actor of 257 characters",
+    body("osm.forwarder", "OSM Object Changed", { ...changed, actor: "a".repeat(257) }),
+    "detail.actor",
+  ],
   ["no revision", body("osm.gitops", "GitOps Revision Applied", { metadata }), "detail.revision"],
 ])("%s is malformed, and the field is named", (_, text, field) => {
   expect(parseHint(text)).toEqual({ ok: false, field, problem: expect.stringMatching(/./) });
