@@ -10,7 +10,8 @@ import { read } from "./objects.ts";
 import { decodeSidecarConfigMap } from "./sidecar-config-map.ts";
 
 /**
- * The whole mesh but its pods, in eight reads at once.
+ * The whole mesh but its pods. The Lease comes first, by itself: where it is found free, whatever its last holder wrote is in
+ * the reads that follow; the other way round, a change could fall between two passes.
  *
  * @param alsoInMesh  namespaces that are about to get the mesh's label: rendered first, labelled then
  */
@@ -21,7 +22,8 @@ export async function readMesh(
   alsoInMesh: readonly string[] = [],
 ): Promise<MeshObservation> {
   const own = `/apis/${apiVersion}/namespaces/${place.osmNamespace}`;
-  const [osmConfig, namespaces, accounts, services, configMaps, injection, rollout, lease] = await Promise.all([
+  const lease = await readLease(connection, place.osmNamespace, clock);
+  const [osmConfig, namespaces, accounts, services, configMaps, injection, rollout] = await Promise.all([
     read<ConfigMap>(connection, `/api/v1/namespaces/${place.osmNamespace}/configmaps/${osmConfigName}`),
     listAll(connection, "/api/v1/namespaces", decodeNamespace, {
       query: { labelSelector: `${labels.monitoredBy}=${place.meshName}` },
@@ -34,7 +36,6 @@ export async function readMesh(
     }),
     read<{ readonly spec?: MeshInjectionSpec }>(connection, `${own}/meshinjections/${injectionName}`),
     read<Rollout>(connection, `${own}/egressrollouts/${rolloutName}`),
-    readLease(connection, place.osmNamespace, clock),
   ]);
   const inMesh = new Set([...namespaces, ...alsoInMesh]);
   return {

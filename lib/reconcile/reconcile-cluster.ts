@@ -51,6 +51,10 @@ export type LookResult =
 
 async function lookAndAct(ports: ClusterPorts, context: PassContext, memory: PassMemory): Promise<LookResult> {
   const seen = await ports.readMesh();
+  // Also by who has nothing to write: the holder may be about to write what it read before the change that woke this pass.
+  if (seen.lease && heldByAnother(seen.lease)) {
+    return { kind: (await ports.markLease(seen.lease)) ? "held-by-another" : "again" };
+  }
   const wanted = wantedMesh(seen);
   if (!isEmpty(configWrites(seen, wanted))) return underLease(ports, context, seen, memory);
   const pods = await ports.readPods();
@@ -65,9 +69,6 @@ async function underLease(
   memory: PassMemory,
   pods?: readonly ObservedPod[],
 ): Promise<LookResult> {
-  if (seen.lease && heldByAnother(seen.lease)) {
-    return { kind: (await ports.markLease(seen.lease)) ? "held-by-another" : "again" };
-  }
   const written = await writeUnderLease(ports, context, seen, memory, pods);
   if (written === "again") return { kind: "again" };
   const { wanted, verification, refusal } = written;

@@ -56,7 +56,12 @@ export class SidecarRound {
   /** Takes over a list of pods: those gone are forgotten, those known keep their state. */
   adopt(
     pods: readonly ObservedPod[],
-    options: { readonly everybody: boolean; readonly suspects: ReadonlySet<string> },
+    options: {
+      readonly everybody: boolean;
+      readonly suspects: ReadonlySet<string>;
+      /** When what is wanted was found to run everywhere: whoever ran then has had its time. */
+      readonly convergedMs?: number | undefined;
+    },
   ): void {
     const now = this.#ports.nowMs();
     const due = new Set(podsToAsk(pods, this.#wanted, options.everybody, options.suspects));
@@ -75,7 +80,12 @@ export class SidecarRound {
         pod,
         state: due.has(pod) ? "not-asked" : "trusted",
         suspect: justPoked,
-        sinceMs: justPoked || !pokedBefore ? now : Math.max(pod.poke?.atMs ?? now, pod.sidecarStartedAtMs ?? 0),
+        sinceMs:
+          justPoked || !pokedBefore
+            ? now
+            : (pod.sidecarStartedAtMs ?? 0) < (options.convergedMs ?? 0)
+              ? Number.NEGATIVE_INFINITY
+              : Math.max(pod.poke?.atMs ?? now, pod.sidecarStartedAtMs ?? 0),
         poked: justPoked,
         repokes: 0,
         nextAskMs: justPoked ? now + firstAskMs : now,

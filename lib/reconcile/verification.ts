@@ -42,7 +42,9 @@ export class Verification {
     this.#round = new SidecarRound(ports, context.log, wanted);
     this.#status = new StatusKeeper(ports, context, { seen, wanted, memory });
     const everybody = context.kind === "drift" || !isVerified(this.#status.last, wanted);
-    this.#round.adopt(pods, { everybody, suspects: memory.suspects });
+    const { last } = this.#status;
+    const convergedMs = stands(last, wanted) ? Date.parse(last.convergedAt ?? "") : undefined;
+    this.#round.adopt(pods, { everybody, suspects: memory.suspects, convergedMs });
   }
 
   /** Writes what the status must say before anybody is asked; announces nothing yet. */
