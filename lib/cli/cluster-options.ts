@@ -1,7 +1,9 @@
 import type { Command } from "commander";
+import { EgressError } from "../errors.ts";
 import type { Impersonation, KubeConnection } from "../kube/connection.ts";
 import { openKubeconfig } from "../kube/kubeconfig.ts";
 import { meshPlace, reconcilersGroup } from "../mesh/names.ts";
+import { CommandError } from "./failure.ts";
 
 /** Options of every command that speaks to a cluster, taken before and after the command's name as kubectl does. */
 export interface ClusterOptions {
@@ -31,7 +33,18 @@ export function clusterOptions(command: Command): ClusterOptions {
 }
 
 export function connect(options: ClusterOptions, impersonate?: Impersonation): KubeConnection {
-  return openKubeconfig(options, impersonate);
+  try {
+    return openKubeconfig(options, impersonate);
+  } catch (cause) {
+    if (cause instanceof EgressError) throw cause;
+    const file = options.kubeconfig ?? process.env["KUBECONFIG"] ?? "~/.kube/config";
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new CommandError(
+      `kubeconfig ${file}: ${why}`,
+      "choose one that kubectl can read, with --kubeconfig or $KUBECONFIG",
+      cause,
+    );
+  }
 }
 
 /** For writing what only the reconciler may; the person's own identity needs the verb `impersonate` on the group. */

@@ -21,7 +21,8 @@ export async function runSteps(steps: readonly Step[]): Promise<void> {
       task.title = end === undefined ? title : `${title}: ${end}`;
     },
   }));
-  if (process.stdout.isTTY) {
+  // A terminal without a width breaks a spinner's line after every character.
+  if (process.stdout.isTTY && process.stdout.columns > 0) {
     await new Listr(tasks, { concurrent: false, exitOnError: true, rendererOptions: { collapseErrors: false } }).run();
     return;
   }
