@@ -77,8 +77,8 @@ export async function forward(ports: ForwarderPorts, signal: AbortSignal): Promi
     heartbeatMs,
   );
   take({ pace, send: [] });
-  await stopped(
-    signal,
+  // Every watch ends with the signal, and with nothing else.
+  await Promise.all(
     watched.map(({ kind, target }) =>
       watch(
         connection,
@@ -98,15 +98,6 @@ export async function forward(ports: ForwarderPorts, signal: AbortSignal): Promi
   take(tick(pace, Number.POSITIVE_INFINITY));
   await delivery.close(farewellMs);
   log.info("stopped", heartbeatFields(delivery.figures(), ledger.size));
-}
-
-/** A list under way has no signal and may take its time; nobody waits for it. */
-async function stopped(signal: AbortSignal, watches: readonly Promise<void>[]): Promise<void> {
-  const told = new Promise<void>((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener("abort", () => resolve(), { once: true });
-  });
-  await Promise.race([told, Promise.all(watches)]);
 }
 
 function eventOf({ kind, namespace, name, uid, resourceVersion, actor }: Change): Parameters<typeof objectChanged>[1] {

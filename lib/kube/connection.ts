@@ -27,6 +27,8 @@ export interface KubeRequest {
   readonly accept?: string;
   /** For the whole exchange. Default 10 s. */
   readonly timeoutMs?: number;
+  /** Gives the exchange up before its time, as if nobody had answered. */
+  readonly signal?: AbortSignal;
 }
 
 /** Answers with metadata instead of whole objects, for single objects and for lists. */
@@ -102,7 +104,8 @@ export function connectionTo(
     server,
     async send(request) {
       try {
-        const response = await open(request, AbortSignal.timeout(request.timeoutMs ?? 10_000));
+        const timeout = AbortSignal.timeout(request.timeoutMs ?? 10_000);
+        const response = await open(request, request.signal ? AbortSignal.any([request.signal, timeout]) : timeout);
         const date = Date.parse(String(response.headers["date"] ?? ""));
         return {
           status: response.statusCode,

@@ -4,6 +4,7 @@ import { type Impersonation, type KubeConnection, openConnection } from "./conne
 /**
  * The cluster that kubectl would speak to: `--kubeconfig`, `$KUBECONFIG`, `~/.kube/config`, and in a pod without any of
  * them its service account.
+ * Idle connections are closed after undici's 4 s, so a watch that gave up a dead one finds no other dead one to go on with.
  *
  * @param choice.context  of the kubeconfig; its current one when absent
  */

@@ -44,7 +44,7 @@ export async function watch<T>(
     const startedMs = performance.now();
     const attempt =
       cursor.resourceVersion === undefined
-        ? await list(connection, target, listener)
+        ? await list(connection, target, listener, signal)
         : await follow(connection, target, cursor.resourceVersion, listener, signal);
     const next = advance(cursor, { ...attempt, tookMs: performance.now() - startedMs }, Math.random());
     cursor = next.cursor;
@@ -54,7 +54,12 @@ export async function watch<T>(
 
 type Attempt = Omit<WatchAttempt, "tookMs">;
 
-async function list<T>(connection: KubeConnection, target: WatchTarget, listener: WatchListener<T>): Promise<Attempt> {
+async function list<T>(
+  connection: KubeConnection,
+  target: WatchTarget,
+  listener: WatchListener<T>,
+  signal: AbortSignal,
+): Promise<Attempt> {
   const objects: T[] = [];
   let next: string | undefined;
   let resourceVersion: string | undefined;
@@ -65,6 +70,7 @@ async function list<T>(connection: KubeConnection, target: WatchTarget, listener
         path: pathOf(target.resource, target.namespace),
         query: { ...selectors(target), limit: pageSize, continue: next },
         timeoutMs: 30_000,
+        signal,
       });
       const page = JSON.parse(response.text) as Page;
       for (const item of page.items) {
@@ -77,7 +83,7 @@ async function list<T>(connection: KubeConnection, target: WatchTarget, listener
     listener.onSeen({ kind: "listed", objects });
     return { end: "listed", resourceVersion, lines: 0 };
   } catch (error) {
-    listener.onTrouble(error);
+    if (!signal.aborted) listener.onTrouble(error);
     return { end: reasonOf(error), resourceVersion: undefined, lines: 0 };
   }
 }
