@@ -37,6 +37,8 @@ export class ScriptedCluster {
   readonly pokeRefusals = new Map<string, EgressError>();
   /** Everything written, in words. */
   writes: string[] = [];
+  /** Called with every status as it is written. */
+  watchStatus: (status: RolloutStatus) => void = () => undefined;
   /** Port calls by verb. */
   readonly calls = new Map<string, number>();
   #osmConfig: { readonly resourceVersion: string; readonly data: Readonly<Record<string, string>> | undefined } | undefined;

@@ -142,6 +142,7 @@ export function scriptedPorts(cluster: ScriptedCluster, passId: string, fates: F
       call("writeStatus", () => {
         if (cluster.rollout?.resourceVersion !== resourceVersion) return "conflict";
         wrote(describe(status));
+        cluster.watchStatus(status);
         cluster.rollout = { resourceVersion: cluster.nextVersion(), status: JSON.parse(JSON.stringify(status)) as RolloutStatus };
         return cluster.rollout.resourceVersion;
       }),

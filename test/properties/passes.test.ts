@@ -1,0 +1,144 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { parseBoolean } from "#lib/mesh/boolean.ts";
+import type { PassOutcome } from "#lib/reconcile/pass.ts";
+import { conditionOf } from "#lib/rollout/status.ts";
+import type { ScriptedCluster } from "../scripted/cluster.ts";
+import { meshAtRest } from "../scripted/mesh.ts";
+import { runPass, startPass, writesOf } from "../scripted/pass.ts";
+import type { Fates } from "../scripted/ports.ts";
+
+const isFull = process.env["OSM_TEST_COUNTS"] === "full";
+const permissive_traffic_policy_mode = "true";
+
+/** Request and answer each take their time, another one at every call; a pass may be killed at one of them. */
+const fates: fc.Arbitrary<Fates> = fc
+  .record({
+    delays: fc.array(fc.integer({ min: 0, max: 60 }), { minLength: 7, maxLength: 7 }),
+    killedAt: fc.option(fc.nat(40), { freq: 2 }),
+    killed: fc.constantFrom("before" as const, "after" as const),
+  })
+  .map(({ delays, killedAt, killed }) => (_, index) => ({
+    there: delays[index % 7] ?? 0,
+    back: delays[(index * 3 + 1) % 7] ?? 0,
+    ...(index === killedAt ? { killed } : {}),
+  }));
+
+type Step = (cluster: ScriptedCluster, passes: Promise<PassOutcome | undefined>[]) => void | Promise<void>;
+
+const pods = ["shop/web-1", "shop/web-2", "shop/db-1"] as const;
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.constantFrom("true", "false", "ture", undefined).map(
+      (egress): Step =>
+        (cluster) =>
+          cluster.setOsmConfig({ permissive_traffic_policy_mode, ...(egress === undefined ? {} : { egress }) }),
+    ),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({ fates, kind: fc.constantFrom("hint" as const, "drift" as const) }).map(
+      (options): Step =>
+        (cluster, passes) => {
+          passes.push(startPass(cluster, options).catch(() => undefined));
+        },
+    ),
+  },
+  { weight: 4, arbitrary: fc.integer({ min: 0, max: 200 }).map((ms): Step => (cluster) => cluster.clock.pass(ms)) },
+  { weight: 1, arbitrary: fc.integer({ min: 200, max: 25_000 }).map((ms): Step => (cluster) => cluster.clock.pass(ms)) },
+  {
+    weight: 2,
+    arbitrary: fc
+      .tuple(
+        fc.constantFrom(...pods),
+        fc.constantFrom<(cluster: ScriptedCluster, pod: string) => void>(
+          (cluster, pod) => cluster.pod(pod).start(),
+          (cluster, pod) => void cluster.pod(pod).missedPokes++,
+          (cluster, pod) => void (cluster.pod(pod).kubeletMs += 100),
+          (cluster) => void (cluster.rollout = undefined),
+          (cluster) => void (cluster.lease = undefined),
+          (cluster) => void cluster.configMaps.delete("shop/osm-sidecar.web"),
+          (cluster) =>
+            cluster.storeConfigMap({ ...cluster.configMap("shop/osm-sidecar.db"), files: {}, settings: undefined }),
+        ),
+      )
+      .map(
+        ([pod, befall]): Step =>
+          (cluster) =>
+            befall(cluster, pod),
+      ),
+  },
+);
+
+test("any order, repetition, loss and death of passes ends on the last value after one more pass", { timeout: 600_000 }, async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 14 }), fc.constantFrom("true", "false"), async (steps, last) => {
+      const cluster = await meshAtRest();
+      const passes: Promise<PassOutcome | undefined>[] = [];
+      for (const take of steps) await take(cluster, passes);
+      cluster.setOsmConfig({ egress: last, permissive_traffic_policy_mode });
+      await cluster.clock.run(Promise.all(passes));
+      // A killed pass's Lease expires; its message comes back later than that.
+      await cluster.clock.pass(25_000);
+      for (const pod of cluster.pods.values()) pod.missedPokes = Math.min(pod.missedPokes, 2);
+
+      expect((await runPass(cluster)).kind).toBe("settled");
+      const mode = last === "true" ? "on" : "off";
+      expect(cluster.reality).toEqual([`shop/db-1 ${mode}`, `shop/web-1 ${mode}`, `shop/web-2 ${mode}`]);
+      expect(conditionOf(cluster.status, "Converged")).toMatchObject({ status: "True", reason: "AllVerified" });
+      expect(conditionOf(cluster.status, "EgressCut")?.status).toBe(last === "true" ? "False" : "True");
+      expect(cluster.status.history?.[0]).toMatchObject({ to: last === "true", outcome: "Converged" });
+      expect(cluster.status.history?.filter(({ outcome }) => outcome === "Rolling")).toEqual([]);
+      expect(cluster.lease?.holder).toBe("");
+      expect(await writesOf(cluster)).toEqual([]);
+      expect(await writesOf(cluster, { kind: "drift" })).toEqual([]);
+    }),
+    { numRuns: isFull ? 2_000 : 60 },
+  );
+});
+
+test("whatever is said while a pass runs, AllVerified is never said of a sidecar that runs something else", { timeout: 600_000 }, async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 14 }), async (steps) => {
+      const cluster = await meshAtRest();
+      const passes: Promise<PassOutcome | undefined>[] = [];
+      for (const take of steps) await take(cluster, passes);
+      await cluster.clock.run(Promise.all(passes));
+      await cluster.clock.pass(25_000);
+      for (const pod of cluster.pods.values()) pod.missedPokes = 4;
+      cluster.setOsmConfig({ egress: "true", permissive_traffic_policy_mode });
+      const untrue: string[] = [];
+      cluster.watchStatus = (status) => {
+        const claims = conditionOf(status, "Converged")?.reason === "AllVerified" && status.target?.egress === true;
+        const others = [...cluster.pods.values()].filter((pod) => !pod.egress);
+        if (claims) untrue.push(...others.map((pod) => pod.name));
+      };
+      await runPass(cluster);
+      expect(untrue).toEqual([]);
+    }),
+    { numRuns: isFull ? 1_000 : 30 },
+  );
+});
+
+test("no text that is no boolean moves a mesh, whatever else is in osm-config", { timeout: 600_000 }, async () => {
+  const text = fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom("", " true", "tRUE", "yes", "on", "ture", "ON", "2"));
+  await fc.assert(
+    fc.asyncProperty(
+      fc.constantFrom("on" as const, "off" as const),
+      fc.array(fc.option(text), { minLength: 1, maxLength: 4 }),
+      async (from, values) => {
+        const cluster = await meshAtRest(from);
+        for (const egress of values) {
+          fc.pre(egress === null || parseBoolean(egress) === undefined);
+          cluster.setOsmConfig({ permissive_traffic_policy_mode, ...(egress === null ? {} : { egress }) });
+          const writes = await writesOf(cluster);
+          expect(writes.filter((line) => /^(take|apply|poke|delete|injection)/.test(line))).toEqual([]);
+          expect(await writesOf(cluster)).toEqual([]);
+        }
+      },
+    ),
+    { numRuns: isFull ? 1_000 : 50 },
+  );
+});
