@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { createWriteStream, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createWriteStream, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -39,7 +39,8 @@ export async function startApiServer(
   identities: Readonly<Record<string, Identity>>,
 ): Promise<ApiServer> {
   if (!existsSync(binary)) throw new Error(`no Kubernetes binary at ${binary}`);
-  const home = mkdtempSync(join(tmpdir(), "osm-apiserver-"));
+  removeLeftovers();
+  const home = mkdtempSync(join(tmpdir(), `${homePrefix}${process.pid}-`));
   const children: ChildProcess[] = [];
   const stop = async () => {
     await Promise.all(children.toReversed().map(end));
@@ -91,6 +92,17 @@ export async function startApiServer(
   } catch (cause) {
     await stop();
     throw cause;
+  }
+}
+
+const homePrefix = "osm-apiserver-";
+
+/** Directories of runs that were killed; their servers died with them. */
+function removeLeftovers(): void {
+  for (const name of readdirSync(tmpdir())) {
+    const owner = new RegExp(`^${homePrefix}(\\d+)-`).exec(name)?.[1];
+    if (owner !== undefined && !existsSync(`/proc/${owner}`))
+      rmSync(join(tmpdir(), name), { recursive: true, force: true });
   }
 }
 
