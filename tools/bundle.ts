@@ -26,18 +26,21 @@ export interface Bundle {
  * Sizes are of what is read at the start. A function's other half, clients and credential sources that most passes never
  * need, lies in the directory of its name: parsing it would cost every cold start.
  */
-export async function bundle(names: readonly string[] = Object.keys(entries)): Promise<Bundle[]> {
+export async function bundle(
+  names: readonly string[] = Object.keys(entries),
+  outdir = `${root}dist`,
+): Promise<Bundle[]> {
   const entryPoints = Object.fromEntries(
     Object.entries(entries).filter(([name, source]) => names.includes(name) && existsSync(root + source)),
   );
   for (const [name, source] of Object.entries(entryPoints)) {
     const lean: BuildOptions = { plugins: [leanUndici], splitting: true, chunkNames: `${name}/[name]-[hash]` };
-    await rm(`${root}dist/${name}`, { recursive: true, force: true });
-    await build({ ...options, ...(isFunction(name) ? lean : {}), entryPoints: { [name]: source } });
+    await rm(`${outdir}/${name}`, { recursive: true, force: true });
+    await build({ ...options, ...(isFunction(name) ? lean : {}), outdir, entryPoints: { [name]: source } });
   }
   return Object.keys(entryPoints).map((name) => ({
     file: `${name}.mjs`,
-    bytes: statSync(`${root}dist/${name}.mjs`).size,
+    bytes: statSync(`${outdir}/${name}.mjs`).size,
   }));
 }
 
@@ -46,8 +49,8 @@ function isFunction(name: string): boolean {
 }
 
 /** What `serverless deploy` wants to find. */
-export function bundleFunctions(): Promise<Bundle[]> {
-  return bundle(Object.keys(entries).filter(isFunction));
+export function bundleFunctions(outdir?: string): Promise<Bundle[]> {
+  return bundle(Object.keys(entries).filter(isFunction), outdir);
 }
 
 /** Not an alias: that would catch undici's own files too. */
@@ -60,7 +63,6 @@ const leanUndici: Plugin = {
 
 const options: BuildOptions = {
   absWorkingDir: root,
-  outdir: "dist",
   bundle: true,
   platform: "node",
   target: "node24",

@@ -1,8 +1,9 @@
-import { mkdir } from "node:fs/promises";
+import { copyFile, mkdir } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { CloudFormationClient, DescribeStacksCommand } from "@aws-sdk/client-cloudformation";
+import { bundleFunctions } from "../../tools/bundle.ts";
 import { run } from "../../tools/setup/command.ts";
 import { region } from "./eks-record.ts";
 import { root } from "./emulator.ts";
@@ -20,11 +21,16 @@ export interface Deployment {
   readonly deadLetterUrl: string;
   readonly reconcileRoleArn: string;
   readonly forwarderPolicyArn: string;
+  /** Where the deployed functions' bundles are: `functions/reconcile.mjs` and so on. */
+  readonly bundles: string;
   readonly functionNames: { readonly reconcile: string; readonly "check-drift": string };
 }
 
 /**
- * `serverless deploy` of the project's own serverless.yml as it is, by the account's root. `dist` must have been built.
+ * `serverless deploy` of the project's own serverless.yml as it is, by the account's root.
+ *
+ * It runs beside a copy of that file and functions that are built for it: Serverless writes to `.serverless` beside the
+ * file whatever one asks for, and two runs of one checkout would take each other's packages.
  *
  * @param parameters  of the stage, as on the command line
  */
@@ -44,20 +50,19 @@ export async function deploy(
     SLS_TELEMETRY_DISABLED: "1",
   };
   await mkdir(workDirectory, { recursive: true });
-  // Packaged into the run's own directory: two runs of one checkout would share `.serverless`.
-  const packaged = ["--stage", "test", "--package", join(workDirectory, "package")];
+  await copyFile(join(project, "serverless.yml"), join(workDirectory, "serverless.yml"));
+  const bundles = join(workDirectory, "dist");
+  await bundleFunctions(bundles);
   const given = Object.entries(parameters).map(([name, value]) => `--param=${name}=${value}`);
-  for (const command of ["package", "deploy"]) {
-    await run([process.execPath, serverless, command, ...packaged, ...given], {
-      cwd: project,
-      env: environment,
-      timeoutMs: 180_000,
-    });
-  }
-  return outputs(endpoint);
+  await run([process.execPath, serverless, "deploy", "--stage", "test", ...given], {
+    cwd: workDirectory,
+    env: environment,
+    timeoutMs: 180_000,
+  });
+  return { ...(await outputs(endpoint)), bundles };
 }
 
-async function outputs(endpoint: string): Promise<Deployment> {
+async function outputs(endpoint: string): Promise<Omit<Deployment, "bundles">> {
   const name = "osm-egress-test";
   const client = new CloudFormationClient({ endpoint, region, credentials: root });
   const { Stacks } = await client.send(new DescribeStacksCommand({ StackName: name }));

@@ -6,7 +6,6 @@ import { openTokenConnection } from "#lib/kube/token-connection.ts";
 import { reconcilersGroup } from "#lib/mesh/names.ts";
 import { startControlPlane } from "#test/cluster/control-plane.ts";
 import { startWorld, type World } from "#test/cluster/world.ts";
-import { bundleFunctions } from "../../tools/bundle.ts";
 import { ensureKubernetesBinary } from "../../tools/setup/kubernetes-binary.ts";
 import { type AwsSide, planAwsSide, startAwsSide } from "./aws-side.ts";
 import { accountId, region } from "./eks-record.ts";
@@ -22,7 +21,7 @@ beforeAll(async () => {
   const { url: endpoint, ca } = world.apiServer;
   const plan = await planAwsSide(world, { name: "shop", endpoint, ca });
   [aws] = await Promise.all([
-    bundleFunctions().then(() => startAwsSide(plan)),
+    startAwsSide(plan),
     ensureKubernetesBinary().then((binary) => startControlPlane(world, binary, plan)),
   ]);
   await registerReconciler(aws.endpoint, "shop", `arn:aws:iam::${accountId}:user/operator`);

@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { GetQueueAttributesCommand, SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { bundleFunctions } from "../../tools/bundle.ts";
 import { type AwsSide, planAwsSide, startAwsSide } from "./aws-side.ts";
 import { type DeadLetter, deadLetters } from "./dead-letters.ts";
 import { killFunctions } from "./kill-functions.ts";
@@ -18,7 +17,7 @@ let api: StandInApiServer;
 let aws: AwsSide;
 
 beforeAll(async () => {
-  [place, api] = await Promise.all([loopbackPlace(), startStandInApiServer(), bundleFunctions()]);
+  [place, api] = await Promise.all([loopbackPlace(), startStandInApiServer()]);
   const plan = await planAwsSide(
     place,
     { name: "shop", endpoint: api.endpoint, ca: api.ca },
@@ -192,7 +191,7 @@ test("time-outs, visibilities and receive counts fit each other", async () => {
   expect(Attributes).toMatchObject({ VisibilityTimeout: "360", SqsManagedSseEnabled: "true" });
   expect(JSON.parse(Attributes?.["RedrivePolicy"] ?? "{}")).toMatchObject({ maxReceiveCount: 5 });
 
-  const path = join(place.directory, "deploy/package/cloudformation-template-update-stack.json");
+  const path = join(place.directory, "deploy/.serverless/cloudformation-template-update-stack.json");
   const { Resources } = JSON.parse(await readFile(path, "utf8")) as {
     Resources: Record<string, { Properties: object }>;
   };

@@ -7,7 +7,6 @@ import { accountId, region } from "#test/aws/eks-record.ts";
 import { root } from "#test/aws/emulator.ts";
 import { freePort, loopbackPlace } from "#test/aws/place.ts";
 import { type StandInApiServer, startStandInApiServer } from "#test/aws/stand-in-api-server.ts";
-import { bundleFunctions } from "../../tools/bundle.ts";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -31,9 +30,7 @@ export async function measureFunctionStart(aws: AwsSide, api: StandInApiServer, 
   const request = `${api.endpoint}/readyz`;
   for (let run = 0; run < runs; run++) {
     bare.push(await coldCall(api, here("bare-handler.mjs"), {}, { BARE_URL: request, BARE_CA: api.ca }));
-    reconcile.push(
-      await coldCall(api, here("../../dist/functions/reconcile.mjs"), await message(aws), environment(aws)),
-    );
+    reconcile.push(await coldCall(api, `${aws.bundles}/functions/reconcile.mjs`, await message(aws), environment(aws)));
   }
   return { reconcile: figures(reconcile), bare: figures(bare) };
 }
@@ -99,7 +96,7 @@ function figures(values: readonly number[]): Figures {
 }
 
 if (import.meta.main) {
-  const [place, api] = await Promise.all([loopbackPlace(), startStandInApiServer(), bundleFunctions()]);
+  const [place, api] = await Promise.all([loopbackPlace(), startStandInApiServer()]);
   const plan = await planAwsSide(
     place,
     { name: "shop", endpoint: api.endpoint, ca: api.ca },
