@@ -1,6 +1,14 @@
 import { afterAll, beforeAll, describe } from "vitest";
-import { startMeshWorld, type MeshWorld } from "./mesh-world.ts";
+import { isFull } from "./counts.ts";
+import { type MeshWorld, startMeshWorld } from "./mesh-world.ts";
+import { churnSuite } from "./suites/churn.ts";
+import { cutSuite } from "./suites/cut.ts";
+import { freshSuite } from "./suites/fresh.ts";
+import { gitopsSuite } from "./suites/gitops.ts";
+import { podsSuite } from "./suites/pods.ts";
+import { rbacSuite } from "./suites/rbac.ts";
 import { seedSuite } from "./suites/seed.ts";
+import { valuesSuite } from "./suites/values.ts";
 
 /** One world for all suites, in this order: each leaves the sample mesh as it found it, with egress off. */
 let mesh: MeshWorld | undefined;
@@ -17,4 +25,12 @@ afterAll(async () => {
   await mesh?.stop();
 });
 
+// The first one installs the mesh that the others use; the last but one reads the audit log of them all.
 describe("the seed, line by line", () => seedSuite(theMesh));
+describe("what off cuts, and what it leaves alone", () => cutSuite(theMesh, { toggles: isFull ? 20 : 6 }));
+describe("every value of the switch", () => valuesSuite(theMesh));
+describe("who else writes osm-config, and how fast", () => gitopsSuite(theMesh));
+describe("a mesh in which nothing stands still", () => churnSuite(theMesh, { flips: isFull ? 50 : 8 }));
+describe("pods that come late, and pods that do not answer", () => podsSuite(theMesh));
+describe("least privilege", () => rbacSuite(theMesh));
+describe("a fresh mesh with egress on", () => freshSuite(theMesh));

@@ -1,0 +1,106 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, test } from "vitest";
+import { openKubeconfig } from "#lib/kube/kubeconfig.ts";
+import type { KubeConnection } from "#lib/kube/connection.ts";
+import { expectOk } from "#lib/kube/objects.ts";
+import { readPods } from "#lib/kube/pod-reader.ts";
+import { askSidecar } from "#lib/kube/sidecar-status.ts";
+import { type ObservedPod, podKey } from "#lib/rollout/observation.ts";
+import { startChurn } from "../churn.ts";
+import { runSeed, seededRandom } from "../counts.ts";
+import { type EgressByVersion, watchEgressVersions } from "../egress-by-version.ts";
+import { isCut } from "../expect-status.ts";
+import type { MeshWorld } from "../mesh-world.ts";
+import { podsOf } from "../mesh-pods.ts";
+import { sampleNamespace } from "../sample-mesh.ts";
+
+const verifiedWithinMs = 3_000;
+const [shortestPauseMs, longestPauseMs] = [2_000, 5_000];
+
+export function churnSuite(theMesh: () => MeshWorld, counts: { readonly flips: number }): void {
+  test(`under churn each of ${counts.flips} flips is verified within 3 s on every sidecar that ran at the flip`, async () => {
+    const mesh = theMesh();
+    const connection = openKubeconfig({ kubeconfig: mesh.cluster.kubeconfigPath });
+    const versions = watchEgressVersions(connection);
+    const random = seededRandom(runSeed);
+    const backends = await podsOf(mesh.cluster, sampleNamespace);
+    const churn = startChurn(connection, sampleNamespace, backends.map(({ pod }) => pod), random);
+    const late: string[] = [];
+    try {
+      await sleep(1_000);
+      for (let flip = 0; flip < counts.flips; flip++) {
+        const egress = flip % 2 === 0;
+        const ran = (await readPods(connection)).filter((pod) => pod.sidecarStartedAtMs !== undefined && !pod.terminating);
+        await setEgress(connection, egress);
+        const flippedMs = Date.now();
+        const [onEverySidecar, inStatus] = await Promise.all([
+          untilAll(connection, versions, ran, egress, flippedMs),
+          untilHistory(mesh, egress, flippedMs),
+        ]);
+        const missed = [onEverySidecar, inStatus].filter((it) => it !== undefined);
+        if (missed.length > 0) late.push(`flip ${flip} to ${egress}: ${missed.join("; ")}`);
+        const pauseMs = shortestPauseMs + random() * (longestPauseMs - shortestPauseMs);
+        await sleep(Math.max(0, pauseMs - (Date.now() - flippedMs)));
+      }
+    } finally {
+      await churn.stop();
+      versions.stop();
+    }
+    // It did churn: or the test has shown nothing.
+    for (const made of Object.values(churn.made)) expect(made).toBeGreaterThan(0);
+    expect(late).toEqual([]);
+    await setEgress(connection, false);
+    await mesh.untilStatus("at rest", (it) => isCut(it) && it.sidecars?.total === backends.length, 60_000);
+  });
+}
+
+async function setEgress(connection: KubeConnection, egress: boolean): Promise<void> {
+  await expectOk(connection, {
+    method: "PATCH",
+    path: "/api/v1/namespaces/osm-system/configmaps/osm-config",
+    contentType: "application/merge-patch+json",
+    body: { data: { egress: String(egress) } },
+  });
+}
+
+/** Asked directly, past all status. @returns what was wrong when the time was over; a pod deleted meanwhile does not count */
+async function untilAll(
+  connection: KubeConnection,
+  versions: EgressByVersion,
+  ran: readonly ObservedPod[],
+  egress: boolean,
+  sinceMs: number,
+): Promise<string | undefined> {
+  let open = [...ran];
+  for (;;) {
+    const answers = await Promise.all(
+      open.map(async (pod) => {
+        const answer = await askSidecar(connection, pod);
+        return answer.kind === "answered" && versions.egressOf(answer.says.listeners) === egress;
+      }),
+    );
+    open = open.filter((_, index) => answers[index] !== true);
+    if (open.length === 0) return undefined;
+    if (Date.now() - sinceMs > verifiedWithinMs) {
+      const left = new Set((await readPods(connection)).filter((pod) => !pod.terminating).map((pod) => pod.uid));
+      open = open.filter((pod) => left.has(pod.uid));
+      return open.length === 0 ? undefined : `not on it after 3 s: ${open.map(podKey).join(" ")}`;
+    }
+    await sleep(50);
+  }
+}
+
+/** What the mesh itself says. */
+async function untilHistory(mesh: MeshWorld, egress: boolean, sinceMs: number): Promise<string | undefined> {
+  for (;;) {
+    const entry = (await mesh.status()).history?.[0];
+    const isThis = entry?.to === egress && Date.parse(entry.startedAt) >= sinceMs - 1_000;
+    const verifiedMs = isThis && entry.tookMs !== undefined ? Date.parse(entry.startedAt) + entry.tookMs : undefined;
+    if (verifiedMs !== undefined) {
+      const tookMs = verifiedMs - sinceMs;
+      return tookMs <= verifiedWithinMs ? undefined : `status says verified after ${tookMs} ms`;
+    }
+    if (Date.now() - sinceMs > 3 * verifiedWithinMs) return `no entry in the history: ${JSON.stringify(entry)}`;
+    await sleep(100);
+  }
+}

@@ -1,0 +1,80 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, test } from "vitest";
+import { conditionOf } from "#lib/rollout/status.ts";
+import { isCut, isOn } from "../expect-status.ts";
+import type { MeshWorld } from "../mesh-world.ts";
+import { patchEgress, podOf } from "../mesh-pods.ts";
+import { startProbe } from "../probe.ts";
+import { sampleNamespace } from "../sample-mesh.ts";
+
+/** From the status's startedAt to the sidecars' files: writes, pokes, the kubelet; generous on a busy machine. */
+const rolloutMs = 3_000;
+
+export function cutSuite(theMesh: () => MeshWorld, counts: { readonly toggles: number }): void {
+  test("off: a sending connection is cut at once, an idle one within 5.5 s, and EgressCut follows", async () => {
+    const mesh = theMesh();
+    const { cluster } = mesh;
+    await patchEgress(cluster, "true");
+    await mesh.untilStatus("on", (it) => isOn(it, true));
+    const from = await podOf(cluster, sampleNamespace, "bookbuyer");
+    const { target } = mesh.world.outside.sites.tcp;
+    const sending = startProbe(cluster, from, "tcp-send", target, "20");
+    const idle = startProbe(cluster, from, "tcp-hold", target);
+    await Promise.all([sending.until("open", 10_000), idle.until("open", 10_000)]);
+
+    await patchEgress(cluster, "false");
+    const converged = await mesh.untilStatus("off", (it) => isOn(it, false));
+    const convergedMs = Date.parse(converged.convergedAt ?? "");
+    const [sendingCut, idleCut] = await Promise.all([sending.until("closed", 10_000), idle.until("closed", 10_000)]);
+    // Every sidecar runs the file at the latest when the last of them has been verified.
+    expect(sendingCut.at - convergedMs).toBeLessThan(500);
+    expect(idleCut.at - convergedMs).toBeLessThan(5_500);
+    expect(sendingCut.at).toBeGreaterThan(Date.parse(converged.startedAt ?? ""));
+
+    const cut = await mesh.untilStatus("cut", isCut);
+    expect(Date.parse(cut.cutAt ?? "") - convergedMs).toBeLessThanOrEqual(6_000);
+    expect(Date.parse(cut.cutAt ?? "")).toBeGreaterThanOrEqual(idleCut.at);
+    expect(cut.history?.[0]).toMatchObject({ to: false, from: true, outcome: "Converged" });
+  });
+
+  test("EgressCut stays False while a connection is open, and a new one is refused meanwhile", async () => {
+    const mesh = theMesh();
+    const { cluster } = mesh;
+    await patchEgress(cluster, "true");
+    await mesh.untilStatus("on", (it) => isOn(it, true));
+    const from = await podOf(cluster, sampleNamespace, "bookthief");
+    const { target } = mesh.world.outside.sites.tcp;
+    const idle = startProbe(cluster, from, "tcp-hold", target);
+    await idle.until("open", 10_000);
+    await patchEgress(cluster, "false");
+    const converged = await mesh.untilStatus("off", (it) => isOn(it, false));
+    expect(conditionOf(converged, "EgressCut")).toMatchObject({ status: "False", reason: "Draining" });
+    expect(idle.lines.some((line) => line.event === "closed")).toBe(false);
+    const second = startProbe(cluster, from, "tcp-hold", target);
+    await second.until("failed", 5_000);
+    await mesh.untilStatus("cut", isCut);
+    await idle.until("closed", 1_000);
+  });
+
+  test(`in-mesh connections, sending and idle, live through ${counts.toggles} toggles`, async () => {
+    const mesh = theMesh();
+    const { cluster } = mesh;
+    const from = await podOf(cluster, sampleNamespace, "bookbuyer");
+    const sending = startProbe(cluster, from, "tcp-send", "bookstore.bookstore:81", "50");
+    const idle = startProbe(cluster, from, "tcp-hold", "bookstore.bookstore:81");
+    await Promise.all([sending.until("open", 10_000), idle.until("open", 10_000)]);
+    for (let toggle = 0; toggle < counts.toggles; toggle++) {
+      const egress = toggle % 2 === 0;
+      await patchEgress(cluster, String(egress));
+      await mesh.untilStatus(`toggle ${toggle}`, (it) => isOn(it, egress), rolloutMs + 10_000);
+    }
+    // The last drain must be over: whatever a toggle cuts late would be cut by then.
+    await mesh.untilStatus("cut", isCut);
+    await sleep(1_000);
+    expect([sending.ended, idle.ended]).toEqual([false, false]);
+    expect(sending.lines.map((line) => line.event)).not.toContain("closed");
+    expect(Number(sending.lines.at(-1)?.["echoed"])).toBeGreaterThan(0);
+    sending.stop();
+    idle.stop();
+  });
+}
