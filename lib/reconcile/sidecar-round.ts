@@ -19,6 +19,8 @@ import type { ClusterPorts } from "./ports.ts";
 const firstAskMs = 40;
 const askGrowth = 1.4;
 const slowestAskMs = 1_000;
+/** While answers are out, whoever has answered may be due again: one that hangs must not hold the others to its pace. */
+const inFlightLookMs = 50;
 const openConnectionAskMs = 500;
 
 interface Check {
@@ -121,7 +123,7 @@ export class SidecarRound {
       else nextMs = Math.min(nextMs, check.nextAskMs - now);
     }
     if (this.#inFlight.size > 0) {
-      await Promise.race([Promise.all(this.#inFlight), this.#ports.sleep(nextMs)]);
+      await Promise.race([Promise.all(this.#inFlight), this.#ports.sleep(Math.min(nextMs, inFlightLookMs))]);
     } else {
       await this.#ports.sleep(nextMs);
     }

@@ -99,6 +99,34 @@ test("any order, repetition, loss and death of passes ends on the last value aft
   );
 });
 
+test("a change that is followed by its own hint needs no other, whatever else goes on", { timeout: 600_000 }, async () => {
+  const change = fc.record({
+    egress: fc.constantFrom("true", "false"),
+    fates: fates.map(
+      (slow): Fates =>
+        (verb, index) => ({ there: slow(verb, index).there, back: slow(verb, index).back }),
+    ),
+    pauseMs: fc.integer({ min: 0, max: 400 }),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 8 }), async (changes) => {
+      const cluster = await meshAtRest();
+      const passes: Promise<PassOutcome>[] = [];
+      for (const { egress, fates, pauseMs } of changes) {
+        cluster.setOsmConfig({ egress, permissive_traffic_policy_mode });
+        passes.push(startPass(cluster, { fates }));
+        await cluster.clock.pass(pauseMs);
+      }
+      await cluster.clock.run(Promise.all(passes));
+      const mode = changes.at(-1)?.egress === "true" ? "on" : "off";
+      expect(cluster.reality).toEqual([`shop/db-1 ${mode}`, `shop/web-1 ${mode}`, `shop/web-2 ${mode}`]);
+      expect(conditionOf(cluster.status, "Converged")).toMatchObject({ status: "True", reason: "AllVerified" });
+      expect(await writesOf(cluster)).toEqual([]);
+    }),
+    { numRuns: isFull ? 2_000 : 100 },
+  );
+});
+
 test("whatever is said while a pass runs, AllVerified is never said of a sidecar that runs something else", { timeout: 600_000 }, async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 14 }), async (steps) => {

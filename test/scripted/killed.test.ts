@@ -139,3 +139,19 @@ test("killed twice on the way there and back: nobody is trusted for what an earl
     }
   }
 });
+
+test("a write that was given up and lands late finds a higher number there", async () => {
+  for (const at of [0, 1]) {
+    const cluster = await meshAtRest("off");
+    let applies = 0;
+    const fates = (verb: string) => (verb === "applyConfigMap" && applies++ === at ? { ...calm, lateMs: 30_000 } : calm);
+    cluster.setOsmConfig({ egress: "true", permissive_traffic_policy_mode });
+    await expect(runPass(cluster, { fates })).rejects.toThrow("no answer");
+    await cluster.clock.pass(untilAgainMs);
+    cluster.setOsmConfig({ egress: "false", permissive_traffic_policy_mode });
+    await runPass(cluster);
+    await cluster.clock.pass(untilAgainMs);
+    expect([...cluster.configMaps.values()].map(({ settings }) => settings?.egress)).toEqual([false, false]);
+    await expectRight(cluster, { name: "", from: "off", to: "off", change: () => undefined });
+  }
+});

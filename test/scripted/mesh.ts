@@ -8,9 +8,12 @@ export async function meshAtRest(egress: "on" | "off" = "off"): Promise<Scripted
   cluster.addAccount("shop", "web");
   cluster.addAccount("shop", "db");
   await runPass(cluster);
+  // As if the status had been lost: what follows is the first that is said of these pods.
+  cluster.rollout = undefined;
   cluster.addPod("shop", "web-1", "web");
   cluster.addPod("shop", "web-2", "web");
   cluster.addPod("shop", "db-1", "db");
+  await cluster.clock.pass(5_000);
   await runPass(cluster);
   await cluster.clock.pass(60_000);
   cluster.writes = [];

@@ -12,6 +12,8 @@ export interface Fate {
   readonly killed?: "before" | "after";
   /** The connection breaks: the pass lives on without an answer. */
   readonly unanswered?: "before" | "after";
+  /** The connection breaks, and so much later the request is carried out nonetheless. */
+  readonly lateMs?: number;
 }
 
 export type Fates = (verb: string, index: number) => Fate;
@@ -35,6 +37,10 @@ export function scriptedPorts(cluster: ScriptedCluster, passId: string, fates: F
     await clock.sleep(fate.there);
     const noAnswer = () => new EgressError("api-unavailable", `${verb}: no answer`, new Error("socket closed"));
     if (fate.unanswered === "before") throw noAnswer();
+    if (fate.lateMs !== undefined) {
+      clock.after(fate.lateMs, () => void Promise.resolve().then(effect).catch(() => undefined));
+      throw noAnswer();
+    }
     const result = await effect();
     if (fate.killed === "after") dead = true;
     await clock.sleep(fate.back);
