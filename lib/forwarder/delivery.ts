@@ -22,8 +22,16 @@ export interface Delivery {
 const firstRetryMs = 100;
 const maxRetryMs = 5_000;
 
-/** Sends in order, one batch at a time, and again until it is in. */
-export function startDelivery(send: SendEvents, onTrouble: (trouble: unknown, refused: number) => void): Delivery {
+/**
+ * Sends in order, one batch at a time, and again until it is in.
+ *
+ * @param onTaken  told of every batch that got in, whole or in part, and how long that took
+ */
+export function startDelivery(
+  send: SendEvents,
+  onTrouble: (trouble: unknown, refused: number) => void,
+  onTaken: (events: number, tookMs: number) => void = () => undefined,
+): Delivery {
   let outbox = emptyOutbox<BusEntry>();
   let sent = 0;
   let refused = 0;
@@ -49,13 +57,16 @@ export function startDelivery(send: SendEvents, onTrouble: (trouble: unknown, re
     const taken = take(outbox);
     outbox = taken.outbox;
     sending = taken.batch.length;
+    const beganMs = performance.now();
     const failed = await attempt(taken.batch.map(({ event }) => event));
+    const inNow = taken.batch.length - failed.length;
+    if (inNow > 0) onTaken(inNow, Math.round(performance.now() - beganMs));
     sending = 0;
     outbox = giveBack(
       outbox,
       taken.batch.filter(({ event }) => failed.includes(event)),
     );
-    sent += taken.batch.length - failed.length;
+    sent += inNow;
     refused += failed.length;
     failures = failed.length === 0 ? 0 : failures + 1;
     if (failures === 0) return;

@@ -38,8 +38,10 @@ export async function forward(ports: ForwarderPorts, signal: AbortSignal): Promi
   const watched = watchedIn(place);
   const start: Change = { kind: "ConfigMap", namespace: place.osmNamespace, name: osmConfigName };
   const ledger = openLedger(start);
-  const delivery = startDelivery(ports.send, (trouble, events) =>
-    log.warn("events not in, sending them again", { events, ...troubleFields(trouble) }),
+  const delivery = startDelivery(
+    ports.send,
+    (trouble, events) => log.warn("events not in, sending them again", { events, ...troubleFields(trouble) }),
+    (events, tookMs) => log.info("events in", { events, tookMs }),
   );
   let pace = startPace(
     watched.map(({ kind }) => kind),
