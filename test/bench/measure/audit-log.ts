@@ -1,0 +1,50 @@
+import { open, stat } from "node:fs/promises";
+import { reconcilersGroup } from "#lib/mesh/names.ts";
+import type { AuditEvent } from "#test/cluster/audit-policy.ts";
+
+/** The end of the audit log now; what happens later stands behind it. */
+export async function auditMark(path: string): Promise<number> {
+  return (await stat(path)).size;
+}
+
+/** One answered request of the reconciler. */
+export interface Call {
+  readonly verb: string;
+  /** With the subresource: `pods/proxy`. */
+  readonly resource: string;
+  readonly code: number;
+  /** Ms since the epoch, with fractions. */
+  readonly receivedMs: number;
+  readonly answeredMs: number;
+}
+
+/** What the reconcilers' group asked since the mark, in the order of the answers. */
+export async function reconcilerCalls(path: string, mark: number): Promise<readonly Call[]> {
+  const calls: Call[] = [];
+  const file = await open(path);
+  try {
+    for await (const line of file.readLines({ start: mark })) {
+      if (!line.includes(reconcilersGroup)) continue;
+      const event = JSON.parse(line) as AuditEvent;
+      if (event.stage !== "ResponseComplete" || event.objectRef === undefined) continue;
+      const groups = (event.impersonatedUser ?? event.user).groups ?? [];
+      if (!groups.includes(reconcilersGroup)) continue;
+      const { resource, subresource } = event.objectRef;
+      calls.push({
+        verb: event.verb,
+        resource: subresource === undefined ? resource : `${resource}/${subresource}`,
+        code: event.responseStatus?.code ?? 0,
+        receivedMs: instant(event.requestReceivedTimestamp),
+        answeredMs: instant(event.stageTimestamp),
+      });
+    }
+  } finally {
+    await file.close();
+  }
+  return calls.sort((left, right) => left.answeredMs - right.answeredMs);
+}
+
+/** RFC 3339 with microseconds, which Date cuts. */
+function instant(text: string): number {
+  return Date.parse(text) + Number(/\.\d{3}(\d{3})Z$/.exec(text)?.[1] ?? 0) / 1000;
+}

@@ -1,0 +1,112 @@
+import { GetQueueAttributesCommand, SQSClient } from "@aws-sdk/client-sqs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { openKubeconfig } from "#lib/kube/kubeconfig.ts";
+import type { KubeConnection } from "#lib/kube/connection.ts";
+import { osmConfigName, osmNamespace, reconcilersGroup } from "#lib/mesh/names.ts";
+import { startMeshWorld, type MeshWorld } from "#test/world/mesh-world.ts";
+import { expectJson, mergePatch, openBareClient, type BareClient } from "./bare-client.ts";
+import { readMeshConfig, type MeshConfig } from "./floor.ts";
+import { isAtRest, watchRollout, type RolloutWatch } from "./rollout-watch.ts";
+import type { Progress } from "./progress.ts";
+
+/** A mesh world with what the measurements hold in their hands. */
+export interface BenchMesh {
+  readonly mesh: MeshWorld;
+  readonly admin: BareClient;
+  /** With the reconciler's rights, and under the policies that bind it. */
+  readonly bareReconciler: BareClient;
+  /** For passes in this process, as `osm reconcile` makes them. */
+  readonly reconciler: KubeConnection;
+  readonly rollout: RolloutWatch;
+  /** The forwarder's pods: none, and nobody but the caller wakes the reconciler. */
+  setForwarder(runs: boolean): Promise<void>;
+  /** Writes osm-config's `egress`; ms since the epoch before the request and after its answer. */
+  patch(egress: boolean): Promise<{ readonly atMs: number; readonly answeredMs: number }>;
+  /** Until nothing is left to do for this value. */
+  untilAtRest(egress: boolean, withinMs?: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Nothing but the measured change is to wake anybody while it is measured. */
+const parameters = { driftRate: "rate(1 day)" };
+const restWithinMs = 60_000;
+
+export async function startBenchMesh(progress: Progress): Promise<BenchMesh> {
+  const mesh = await startMeshWorld({ parameters, log: (line) => progress.step(line) });
+  try {
+    progress.step("osm install");
+    await mesh.install("--enable-permissive-traffic-policy");
+    const [admin, bareReconciler] = await Promise.all([
+      openBareClient(mesh.world),
+      openBareClient(mesh.world, reconcilersGroup),
+    ]);
+    return benchMesh(mesh, admin, bareReconciler);
+  } catch (error) {
+    await mesh.stop();
+    throw error;
+  }
+}
+
+function benchMesh(mesh: MeshWorld, admin: BareClient, bareReconciler: BareClient): BenchMesh {
+  const rollout = watchRollout(mesh.cluster);
+  const { endpoint, region, credentials, queueUrl } = mesh.aws;
+  const sqs = new SQSClient({ endpoint, region, credentials: credentials.root });
+  const messages = async (): Promise<number> => {
+    const AttributeNames = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"] as const;
+    const { Attributes } = await sqs.send(
+      new GetQueueAttributesCommand({ QueueUrl: queueUrl, AttributeNames: [...AttributeNames] }),
+    );
+    return AttributeNames.reduce((sum, name) => sum + Number(Attributes?.[name] ?? 0), 0);
+  };
+
+  return {
+    mesh,
+    admin,
+    bareReconciler,
+    reconciler: openKubeconfig(
+      { kubeconfig: mesh.cluster.kubeconfigPath },
+      { user: "bench", groups: [reconcilersGroup] },
+    ),
+    rollout,
+    async setForwarder(runs) {
+      const deployment = "deployment/osm-forwarder";
+      await mesh.cluster.kubectl("scale", deployment, "-n", osmNamespace, `--replicas=${runs ? 1 : 0}`);
+      const gone = ["wait", "--for=delete", "pod", "-l", "app.kubernetes.io/name=osm-forwarder", "-n", osmNamespace, "--timeout=60s"];
+      const there = ["rollout", "status", deployment, "-n", osmNamespace, "--timeout=60s"];
+      await mesh.cluster.kubectl(...(runs ? there : gone));
+    },
+    async patch(egress) {
+      const atMs = Date.now();
+      const path = `/api/v1/namespaces/${osmNamespace}/configmaps/${osmConfigName}`;
+      await expectJson(admin.send("PATCH", path, { data: { egress: String(egress) } }, mergePatch));
+      return { atMs, answeredMs: Date.now() };
+    },
+    async untilAtRest(egress, withinMs = restWithinMs) {
+      await rollout.until(`at rest with egress ${egress}`, (status) => isAtRest(status, egress), withinMs);
+      for (let quiet = 0, looks = 0; quiet < 2; looks++) {
+        if (looks > withinMs / 100) throw new Error("messages stay in the queue");
+        quiet = (await messages()) === 0 ? quiet + 1 : 0;
+        await sleep(100);
+      }
+    },
+    async stop() {
+      rollout.close();
+      sqs.destroy();
+      await mesh.stop();
+    },
+  };
+}
+
+/** The mesh's configuration for both values of the switch, off at the end. @param pass  makes one reconcile */
+export async function bothConfigs(
+  { admin, patch, untilAtRest }: BenchMesh,
+  pass: () => Promise<unknown>,
+): Promise<Readonly<Record<"on" | "off", MeshConfig>>> {
+  const read = async (egress: boolean) => {
+    await patch(egress);
+    await pass();
+    await untilAtRest(egress);
+    return readMeshConfig(admin);
+  };
+  return { on: await read(true), off: await read(false) };
+}
