@@ -61,7 +61,7 @@ export async function writeUnderLease(
   const left = podsBefore.length === 0 ? [] : orphans(seen, podsBefore, ports.nowMs());
   const wanted = wantedMesh(seen, unknownAccounts(wantedMesh(seen), podsBefore));
   const { apply, injection, restamp } = configWrites({ ...seen, lease: before.lease }, wanted, left);
-  memory.writtenAtMs ??= ports.nowMs();
+  memory.writtenAtMs = ports.nowMs();
   const applied = apply.map(async (write) => {
     const outcome = await attempt(() => ports.applyConfigMap(write, wanted.running, taken.number));
     // Whoever held a broken Lease may have died between writing a ConfigMap and poking its pods.

@@ -5,6 +5,6 @@ export interface PassMemory {
    * they reported before.
    */
   readonly suspects: Set<string>;
-  /** When the pass wrote first. */
+  /** When the pass began to write what it is to verify. */
   writtenAtMs?: number;
 }

@@ -47,6 +47,7 @@ export class StatusKeeper {
     const hint = this.#context.hint;
     const next = nextStatus(this.last, {
       nowMs,
+      startedMs: memory.writtenAtMs ?? nowMs,
       osmConfig: seen.osmConfig,
       wanted,
       tally: tallyOf(checked, this.last, wanted.target, nowMs),

@@ -16,6 +16,8 @@ import type { Wanted } from "./wanted.ts";
 /** Everything that a status is derived from, besides the one before it. */
 export interface StatusFacts {
   readonly nowMs: number;
+  /** When the target began to be written: before the status that first tells of it. */
+  readonly startedMs: number;
   readonly osmConfig: ObservedOsmConfig | undefined;
   readonly wanted: Wanted;
   readonly tally: Tally;
@@ -30,7 +32,8 @@ export function nextStatus(before: RolloutStatus, facts: StatusFacts): RolloutSt
   const now = new Date(facts.nowMs).toISOString();
   const { wanted, tally } = facts;
   const sameTarget = before.target?.digest === wanted.target.digest && before.target.egress === wanted.target.egress;
-  const startedAt = sameTarget ? (before.startedAt ?? now) : now;
+  const started = new Date(facts.startedMs).toISOString();
+  const startedAt = sameTarget ? (before.startedAt ?? started) : started;
   const converged = convergedCondition(tally, wanted.target.egress);
   const isConverged = converged.status === "True";
   const wasConverged = sameTarget && conditionOf(before, "Converged")?.status === "True";
@@ -56,7 +59,7 @@ export function nextStatus(before: RolloutStatus, facts: StatusFacts): RolloutSt
     ...optional("convergedAt", convergedAt),
     ...optional("cutAt", cutAt),
     conditions,
-    history: nextHistory(before, facts, { now, isConverged, isCut }),
+    history: nextHistory(before, facts, { started, isConverged, isCut }),
   };
 }
 
@@ -134,7 +137,7 @@ function firstFew(pods: readonly string[]): string {
 }
 
 interface Progress {
-  readonly now: string;
+  readonly started: string;
   readonly isConverged: boolean;
   readonly isCut: boolean;
 }
@@ -153,7 +156,7 @@ function nextHistory(before: RolloutStatus, facts: StatusFacts, progress: Progre
       ...(by === undefined ? {} : { by }),
       source: facts.source,
       ...(facts.revision === undefined ? {} : { revision: facts.revision }),
-      startedAt: progress.now,
+      startedAt: progress.started,
       outcome: "Rolling",
     };
     const superseded: readonly HistoryEntry[] =
