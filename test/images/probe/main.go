@@ -53,7 +53,15 @@ func say(event string, more line) {
 func sentence(event string, more line) string {
 	switch event {
 	case "failed":
-		return fmt.Sprintf("no answer after %v ms: %v", more["afterMs"], more["error"])
+		why := fmt.Sprint(more["error"])
+		// The innermost error is the last: what comes before it repeats the target.
+		if cut := strings.LastIndex(why, ": "); cut >= 0 {
+			why = why[cut+2:]
+		}
+		if why == "EOF" {
+			why = "connection closed"
+		}
+		return fmt.Sprintf("no answer after %v ms: %s", more["afterMs"], why)
 	case "done":
 		for _, key := range []string{"body", "subject", "answer"} {
 			if text, ok := more[key].(string); ok {
