@@ -9,6 +9,7 @@ import { podsSuite } from "./suites/pods.ts";
 import { rbacSuite } from "./suites/rbac.ts";
 import { seedSuite } from "./suites/seed.ts";
 import { valuesSuite } from "./suites/values.ts";
+import { withoutAwsSuite } from "./suites/without-aws.ts";
 
 /** One world for all suites, in this order: each leaves the sample mesh as it found it, with egress off. */
 let mesh: MeshWorld | undefined;
@@ -32,5 +33,6 @@ describe("every value of the switch", () => valuesSuite(theMesh));
 describe("who else writes osm-config, and how fast", () => gitopsSuite(theMesh));
 describe("a mesh in which nothing stands still", () => churnSuite(theMesh, { flips: isFull ? 50 : 8 }));
 describe("pods that come late, and pods that do not answer", () => podsSuite(theMesh));
+describe("the same pass without AWS", () => withoutAwsSuite(theMesh));
 describe("least privilege", () => rbacSuite(theMesh));
 describe("a fresh mesh with egress on", () => freshSuite(theMesh));
