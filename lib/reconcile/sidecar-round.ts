@@ -108,9 +108,9 @@ export class SidecarRound {
     return unheard.length > 0 && unheard.every((check) => !check.suspect);
   }
 
-  /** Something is still to be learnt from asking. */
+  /** Something is still to be learnt from asking, or a request is out: whoever runs the pass may freeze when it ends. */
   get unresolved(): boolean {
-    return [...this.#checks.values()].some((check) => this.#isOpen(check));
+    return this.#inFlight.size > 0 || [...this.#checks.values()].some((check) => this.#isOpen(check));
   }
 
   /** Asks whoever is due, and comes back when all have answered, or after a while. */
