@@ -106,7 +106,7 @@ test("a change that is followed by its own hint needs no other, whatever else go
       (slow): Fates =>
         (verb, index) => ({ there: slow(verb, index).there, back: slow(verb, index).back }),
     ),
-    pauseMs: fc.integer({ min: 0, max: 400 }),
+    pauseMs: fc.integer({ min: 0, max: 120 }),
   });
   await fc.assert(
     fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 8 }), async (changes) => {
