@@ -8,7 +8,7 @@ import { openClusters } from "#lib/aws/clusters.ts";
 import { openEventBus } from "#lib/aws/event-bus.ts";
 import { recordOutcome } from "#lib/aws/figures.ts";
 import { passContext, passLog } from "#lib/aws/pass-context.ts";
-import { type Message, openQueue } from "#lib/aws/queue.ts";
+import { openQueue } from "#lib/aws/queue.ts";
 import { runQueuedPass } from "#lib/aws/queued-pass.ts";
 import { reconcileSettings } from "#lib/aws/settings.ts";
 import type { Hint } from "#lib/events/hint-event.ts";
@@ -27,9 +27,8 @@ export const handler = middy<SQSEvent, void, Error, Context>()
   .use(injectLambdaContext(logger, { resetKeys: true }))
   .use(logMetrics(metrics, { captureColdStartMetric: true }))
   .handler(async (event, context) => {
-    const hide = (message: Message) => queue.hide(message, settings.visibilitySeconds);
     const prepare = ({ cluster }: Hint) => clusters.prepare(cluster);
-    recordOutcome(metrics, await runQueuedPass(event, { ...queue, hide, prepare, reconcile, log: passLog(logger) }));
+    recordOutcome(metrics, await runQueuedPass(event, { ...queue, prepare, reconcile, log: passLog(logger) }));
 
     async function reconcile(hint: Hint) {
       const pass = passContext(hint, { context, bus, metrics, logger });

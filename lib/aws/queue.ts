@@ -7,6 +7,7 @@ import {
 import type { SQSRecord } from "aws-lambda";
 import type { Reason } from "../errors.ts";
 import { awsFailure, clientOptions } from "./failure.ts";
+import type { ReconcileSettings } from "./settings.ts";
 
 /** A message that this function was called with. */
 export type Message = Pick<SQSRecord, "messageId" | "receiptHandle" | "body" | "messageAttributes">;
@@ -15,8 +16,8 @@ export type Message = Pick<SQSRecord, "messageId" | "receiptHandle" | "body" | "
 const passesAttribute = "osm-passes";
 
 export interface Queue {
-  /** Sets how long the message stays invisible, counted from now: when it is back, should this pass be killed. */
-  hide(message: Message, seconds: number): Promise<void>;
+  /** Counted from now, the message stays invisible for `visibilitySeconds`: then it is back, should this pass be killed. */
+  hide(message: Message): Promise<void>;
   /** The same message once more. False when it has gone round `maxPasses` times and was not sent. */
   sendAgain(message: Message): Promise<boolean>;
   /** The same message, with what is wrong as its attributes. */
@@ -26,7 +27,7 @@ export interface Queue {
 /** Lambda stops a function that feeds its own queue after about 16 rounds; the schedule takes up what is left. */
 export const maxPasses = 12;
 
-export function openQueue(settings: { queueUrl: string; deadLetterUrl: string; region: string }): Queue {
+export function openQueue(settings: Omit<ReconcileSettings, "busName">): Queue {
   const client = new SQSClient({ region: settings.region, ...clientOptions });
 
   async function send(QueueUrl: string, body: string, attributes: Record<string, string>): Promise<void> {
@@ -40,13 +41,13 @@ export function openQueue(settings: { queueUrl: string; deadLetterUrl: string; r
   }
 
   return {
-    async hide({ receiptHandle }, seconds) {
+    async hide({ receiptHandle }) {
       try {
         await client.send(
           new ChangeMessageVisibilityCommand({
             QueueUrl: settings.queueUrl,
             ReceiptHandle: receiptHandle,
-            VisibilityTimeout: seconds,
+            VisibilityTimeout: settings.visibilitySeconds,
           }),
         );
       } catch (cause) {
