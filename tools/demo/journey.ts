@@ -50,6 +50,7 @@ export function journey(traces: Traces, change: Change): Journey | undefined {
   );
   if (!patch || !forwarded) return undefined;
   const forwardedMs = Date.parse(forwarded.time);
+  const taken = traces.forwarder.find((line) => line.message === "events in" && Date.parse(line.time) >= forwardedMs);
   const pass = traces.function.find(
     (line) =>
       line["message"] === "pass begins" &&
@@ -73,8 +74,9 @@ export function journey(traces: Traces, change: Change): Journey | undefined {
   const hop = (atMs: number, station: string, what: string): Hop => ({ ms: Math.max(atMs - startedMs, 0), station, what });
   const hops = [
     hop(doneMs(patch), "API server", "the policy agrees, osm-config is stored"),
-    hop(forwardedMs, "forwarder", "sees it in its watch and puts an event on the bus"),
-    hop(Date.parse(String(pass["timestamp"])), "function", "bus, rule and queue have passed it on: a pass begins"),
+    hop(forwardedMs, "forwarder", "sees it in its watch and sends an event"),
+    ...(taken ? [hop(Date.parse(taken.time), "bus", "has taken it")] : []),
+    hop(Date.parse(String(pass["timestamp"])), "function", "rule and queue have passed it on: a pass begins"),
     hop(latest(maps), "ConfigMaps", `${maps.length} written, one for each service account`),
     ...(pokes.length === 0 ? [] : [hop(latest(pokes), "pokes", `${pokes.length} pods annotated: their kubelet looks at once`)]),
     hop(Math.max(...answers.values()), "sidecars", `the last of ${answers.size} has answered with the new version`),

@@ -55,7 +55,7 @@ export async function on(stage: Stage): Promise<OpenConnections> {
     idle: await open("tcp-hold", tcp.target),
     inMesh: await open("tcp-send", "bookstore.bookstore:81"),
   };
-  checks.expect(true, "All three are open.");
+  checks.expect(Object.values(connections).every((probe) => !probe.ended), "All three are open.");
   return connections;
 }
 
