@@ -1,0 +1,81 @@
+import { describe, expect, test } from "vitest";
+import { defaultSettings, type MeshSettings, parseOsmConfig } from "#lib/mesh/osm-config.ts";
+
+const last: MeshSettings = {
+  permissive: true,
+  outboundCidrExclusions: ["10.0.0.0/8"],
+  outboundPortExclusions: [6379],
+  inMeshCidrs: ["10.244.0.0/16"],
+  envoyLogLevel: "debug",
+  sidecarResources: { cpuRequest: "7m", memoryRequest: "7Mi", memoryLimit: "8Mi" },
+};
+
+test("a whole osm-config is read", () => {
+  const data = {
+    egress: "true",
+    permissive_traffic_policy_mode: "t",
+    outbound_ip_range_exclusion_list: "10.1.2.3/8",
+    outbound_port_exclusion_list: "6379",
+    in_mesh_ip_ranges: "10.244.0.0/16",
+    envoy_log_level: "debug",
+    sidecar_cpu_request: "7m",
+    sidecar_memory_request: "7Mi",
+    sidecar_memory_limit: "8Mi",
+    tracing_enable: "whatever",
+  };
+  expect(parseOsmConfig(data)).toEqual({ egress: true, settings: last, problems: [] });
+});
+
+test("keys that are not there have their defaults, whatever ran before", () => {
+  expect(parseOsmConfig({ egress: "0" }, last)).toEqual({ egress: false, settings: defaultSettings, problems: [] });
+});
+
+test.each([undefined, {}, { permissive_traffic_policy_mode: "true" }])("%j lacks the switch", (data) => {
+  const { egress, problems } = parseOsmConfig(data);
+  expect(egress).toBeUndefined();
+  expect(problems).toEqual([
+    { key: "egress", message: "egress: is missing; must be a boolean, one of 1 t T TRUE true True 0 f F FALSE false False" },
+  ]);
+});
+
+test.each(["", " true", "tRUE", "yes", "ture"])("a switch of %j is told as it stands, and the other keys count", (egress) => {
+  const parsed = parseOsmConfig({ egress, permissive_traffic_policy_mode: "1" });
+  expect(parsed.egress).toBeUndefined();
+  expect(parsed.settings.permissive).toBe(true);
+  expect(parsed.problems).toHaveLength(1);
+  expect(parsed.problems[0]?.message).toContain(`got ${JSON.stringify(egress)}`);
+});
+
+describe("a bad key keeps what ran, and no other", () => {
+  test.each<readonly [string, string, keyof MeshSettings]>([
+    ["permissive_traffic_policy_mode", "ture", "permissive"],
+    ["outbound_ip_range_exclusion_list", "10.0.0.0", "outboundCidrExclusions"],
+    ["outbound_port_exclusion_list", "0", "outboundPortExclusions"],
+    ["in_mesh_ip_ranges", "", "inMeshCidrs"],
+    ["envoy_log_level", "loud", "envoyLogLevel"],
+  ])("%s: %j", (key, text, field) => {
+    const { egress, settings, problems } = parseOsmConfig({ egress: "true", [key]: text }, last);
+    expect(egress).toBe(true);
+    expect(settings).toEqual({ ...defaultSettings, [field]: last[field] });
+    expect(problems.map((problem) => problem.key)).toEqual([key]);
+  });
+
+  test.each(["", "100", "0.5", "128Mi", "1.5Gi"].map((text) => [text, text !== ""] as const))("memory %j", (text, good) => {
+    const { settings, problems } = parseOsmConfig({ egress: "1", sidecar_memory_limit: text }, last);
+    expect(settings.sidecarResources).toEqual({ memoryLimit: good ? text : "8Mi" });
+    expect(problems).toHaveLength(good ? 0 : 1);
+  });
+
+  test.each(["-1", "1 Gi", "1gi", "1e3", "Mi", ".5"])("memory %j is no quantity", (text) => {
+    expect(parseOsmConfig({ egress: "1", sidecar_memory_limit: text }).problems).toHaveLength(1);
+  });
+});
+
+test.each([
+  [64, 64],
+  [65, 65],
+  [5_000, 65],
+])("of a bad value of %i characters %i are repeated", (length, repeated) => {
+  const [problem] = parseOsmConfig({ egress: "x".repeat(length) }).problems;
+  expect(/got "([^"]*)"/.exec(problem?.message ?? "")?.[1]).toHaveLength(repeated);
+});
