@@ -3,7 +3,18 @@ import { apiCalls } from "./real/api-calls.ts";
 import { cuts } from "./real/cuts.ts";
 import { hops } from "./real/hops.ts";
 import { sidecars } from "./real/sidecars.ts";
+import { tenThousandSidecars, thousandSidecars } from "./simulated/many-sidecars.ts";
 import { bundleSizes } from "./start/bundle-sizes.ts";
+import { functionStart } from "./start/function-start.ts";
 
 /** In the order in which they run. */
-export const scenarios: readonly Scenario[] = [bundleSizes, sidecars, hops, apiCalls, cuts];
+export const scenarios: readonly Scenario[] = [
+  bundleSizes,
+  functionStart,
+  sidecars,
+  hops,
+  apiCalls,
+  cuts,
+  thousandSidecars,
+  tenThousandSidecars,
+];

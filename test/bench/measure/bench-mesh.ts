@@ -1,4 +1,3 @@
-import { GetQueueAttributesCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openKubeconfig } from "#lib/kube/kubeconfig.ts";
 import type { KubeConnection } from "#lib/kube/connection.ts";
@@ -8,6 +7,7 @@ import { expectJson, mergePatch, openBareClient, type BareClient } from "./bare-
 import { readMeshConfig, type MeshConfig } from "./floor.ts";
 import { isAtRest, watchRollout, type RolloutWatch } from "./rollout-watch.ts";
 import type { Progress } from "./progress.ts";
+import { untilQueueIsEmpty } from "./queue.ts";
 
 /** A mesh world with what the measurements hold in their hands. */
 export interface BenchMesh {
@@ -49,16 +49,6 @@ export async function startBenchMesh(progress: Progress): Promise<BenchMesh> {
 
 function benchMesh(mesh: MeshWorld, admin: BareClient, bareReconciler: BareClient): BenchMesh {
   const rollout = watchRollout(mesh.cluster);
-  const { endpoint, region, credentials, queueUrl } = mesh.aws;
-  const sqs = new SQSClient({ endpoint, region, credentials: credentials.root });
-  const messages = async (): Promise<number> => {
-    const AttributeNames = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"] as const;
-    const { Attributes } = await sqs.send(
-      new GetQueueAttributesCommand({ QueueUrl: queueUrl, AttributeNames: [...AttributeNames] }),
-    );
-    return AttributeNames.reduce((sum, name) => sum + Number(Attributes?.[name] ?? 0), 0);
-  };
-
   return {
     mesh,
     admin,
@@ -74,6 +64,9 @@ function benchMesh(mesh: MeshWorld, admin: BareClient, bareReconciler: BareClien
       const gone = ["wait", "--for=delete", "pod", "-l", "app.kubernetes.io/name=osm-forwarder", "-n", osmNamespace, "--timeout=60s"];
       const there = ["rollout", "status", deployment, "-n", osmNamespace, "--timeout=60s"];
       await mesh.cluster.kubectl(...(runs ? there : gone));
+      // Every start sends one event, up to a second after the pod runs; the last words of one that ends come at once.
+      if (runs) await untilForwarded(mesh);
+      await untilQueueIsEmpty(mesh.aws, restWithinMs);
     },
     async patch(egress) {
       const atMs = Date.now();
@@ -83,18 +76,22 @@ function benchMesh(mesh: MeshWorld, admin: BareClient, bareReconciler: BareClien
     },
     async untilAtRest(egress, withinMs = restWithinMs) {
       await rollout.until(`at rest with egress ${egress}`, (status) => isAtRest(status, egress), withinMs);
-      for (let quiet = 0, looks = 0; quiet < 2; looks++) {
-        if (looks > withinMs / 100) throw new Error("messages stay in the queue");
-        quiet = (await messages()) === 0 ? quiet + 1 : 0;
-        await sleep(100);
-      }
+      await untilQueueIsEmpty(mesh.aws, withinMs);
     },
     async stop() {
       rollout.close();
-      sqs.destroy();
       await mesh.stop();
     },
   };
+}
+
+async function untilForwarded({ cluster }: MeshWorld): Promise<void> {
+  for (let attempt = 0; attempt < 200; attempt++) {
+    const log = await cluster.kubectl("logs", "-n", osmNamespace, "deployment/osm-forwarder", "--tail=-1");
+    if (log.includes('"events in"')) return;
+    await sleep(150);
+  }
+  throw new Error("the forwarder has sent nothing since its start");
 }
 
 /** The mesh's configuration for both values of the switch, off at the end. @param pass  makes one reconcile */

@@ -1,0 +1,146 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
+import { planAwsSide, startAwsSide, type AwsSide } from "#test/aws/aws-side.ts";
+import { freePort, loopbackPlace } from "#test/aws/place.ts";
+import { putEvent } from "#test/aws/put-event.ts";
+import { startStandInApiServer, type StandInApiServer } from "#test/aws/stand-in-api-server.ts";
+import { bundleFunctions } from "../../../tools/bundle.ts";
+import { endWorkers } from "../measure/function-workers.ts";
+import { untilQueueIsEmpty } from "../measure/queue.ts";
+import { row } from "../measure/row.ts";
+import type { Scenario } from "../measure/scenario.ts";
+import { bareHandler, deployBareFunction } from "./bare-function.ts";
+
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+const cluster = "shop";
+const request = { source: "a.bench", type: "Egress Reconcile Requested", detail: { cluster } };
+const withinMs = 30_000;
+/** DESIGN's, beside the bare function. */
+const wantedRatio = 2.5;
+
+/** One round is a cold start of each function, a process start of each, and an event to a cold and to a warm function. */
+export const functionStart: Scenario = {
+  name: "start",
+  title: "The function's start: its own stack on the emulator, an API server that answers at once",
+  async measure({ rounds = 10, progress }) {
+    const [place, api] = await Promise.all([loopbackPlace(), startStandInApiServer(), bundleFunctions()]);
+    // To everything, and so every pass ends with its first look.
+    api.answer(403);
+    const plan = await planAwsSide(place, { name: cluster, endpoint: api.endpoint, ca: api.ca }, await freePort(place.address));
+    const aws = await startAwsSide(plan, { driftRate: "rate(1 day)" });
+    try {
+      const bare = await deployBareFunction(aws, api);
+      const real = { name: aws.functionNames.reconcile, queueUrl: aws.queueUrl };
+      const found = { real: [], bare: [], realLoad: [], bareLoad: [], coldLine: [], warmLine: [] } as Record<string, number[]>;
+      const take = (name: string, ms: number, round: number) => round > 0 && found[name]?.push(ms);
+      for (let round = 0; round <= rounds; round++) {
+        progress.step(`function starts: ${round} of ${rounds}`);
+        // Alternating, so that whatever else the machine does falls on both.
+        take("bare", await coldStart(aws, api, bare), round);
+        take("real", await coldStart(aws, api, real), round);
+        take("bareLoad", await processStart(fileURLToPath(bareHandler)), round);
+        take("realLoad", await processStart(here("../../../dist/functions/reconcile.mjs")), round);
+        await endWorkers(aws.emulator, real.name);
+        take("coldLine", await eventToFirstLine(aws), round);
+        take("warmLine", await eventToFirstLine(aws), round);
+      }
+      const samples = (name: string) => found[name] ?? [];
+      return {
+        rows: [
+          row("message in the queue → first API-server request answered, cold", "ms", samples("real"), {
+            floor: samples("bare"),
+            what: "bare",
+            wantedRatio,
+          }),
+          row("the same, an empty handler with one bare HTTPS GET", "ms", samples("bare")),
+          row("process start → it could ask for its first event", "ms", samples("realLoad"), {
+            floor: samples("bareLoad"),
+            what: "bare",
+          }),
+          row("the same, bare", "ms", samples("bareLoad")),
+          row("PutEvents sent → function's first line, cold", "ms", samples("coldLine")),
+          row("PutEvents sent → function's first line, warm", "ms", samples("warmLine")),
+        ],
+        notes: [
+          "Cold: the emulator's process for the function was ended before; it unpacks and starts both functions in the same way.",
+          "Not with aws-lambda-ric, whose native build takes a minute: the process start is a plain node that loads the handler.",
+        ],
+      };
+    } finally {
+      await aws.stop();
+      await api.close();
+      await place.remove();
+    }
+  },
+};
+
+async function coldStart(
+  aws: AwsSide,
+  api: StandInApiServer,
+  { name, queueUrl }: { readonly name: string; readonly queueUrl: string },
+): Promise<number> {
+  await endWorkers(aws.emulator, name);
+  const before = api.requests.length;
+  const client = new SQSClient({ endpoint: aws.endpoint, region: aws.region, credentials: aws.credentials.root });
+  const body = { id: "bench", source: request.source, "detail-type": request.type, detail: request.detail };
+  const MessageBody = JSON.stringify({ ...body, time: new Date().toISOString().replace(/\.\d+Z$/, "Z") });
+  await client.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody }));
+  const sentMs = Date.now();
+  client.destroy();
+  const endMs = sentMs + withinMs;
+  for (;;) {
+    const first = api.requests[before];
+    if (first) {
+      await untilQuiet(api);
+      return first.at - sentMs;
+    }
+    if (Date.now() > endMs) throw new Error(`${name} asked the API server nothing within ${withinMs} ms`);
+    await sleep(5);
+  }
+}
+
+/** Nobody asks any more: the pass has ended, and its process waits. */
+async function untilQuiet(api: StandInApiServer): Promise<void> {
+  for (let seen = -1; seen !== api.requests.length; ) {
+    seen = api.requests.length;
+    await sleep(400);
+  }
+}
+
+async function processStart(file: string): Promise<number> {
+  const started = performance.now();
+  const env = {
+    AWS_REGION: "eu-central-1",
+    AWS_ACCESS_KEY_ID: "none",
+    AWS_SECRET_ACCESS_KEY: "none",
+    OSM_EVENT_BUS_NAME: "none",
+    OSM_QUEUE_URL: "http://127.0.0.1:1/none",
+    OSM_DEAD_LETTER_QUEUE_URL: "http://127.0.0.1:1/none",
+    OSM_VISIBILITY_SECONDS: "75",
+  };
+  const child = spawn(process.execPath, [here("load-once.mjs"), file], { env, stdio: ["ignore", "pipe", "inherit"] });
+  const [text] = (await Promise.race([once(child.stdout, "data"), once(child, "close")])) as [unknown];
+  if (String(text).trim() !== "ready") throw new Error(`${file} does not load`);
+  return performance.now() - started;
+}
+
+async function eventToFirstLine(aws: AwsSide): Promise<number> {
+  const sentMs = Date.now();
+  const id = await putEvent(aws, aws.credentials.operator, request.source, request.type, request.detail);
+  const endMs = sentMs + withinMs;
+  for (;;) {
+    // Of that very event: its id goes with every line.
+    const line = (await aws.logs("reconcile")).find(
+      ({ fields }) => fields?.["message"] === "pass begins" && fields["correlationId"] === id,
+    );
+    if (line) {
+      await untilQueueIsEmpty(aws, withinMs);
+      return Date.parse(String(line.fields?.["timestamp"])) - sentMs;
+    }
+    if (Date.now() > endMs) throw new Error(`no first line of the function within ${withinMs} ms`);
+    await sleep(100);
+  }
+}
