@@ -45,7 +45,12 @@ async function main(): Promise<number> {
     say();
     const { broken } = checks;
     const took = `${Math.round((Date.now() - startedMs) / 1000)} s`;
-    verdict(broken.length === 0, broken.length === 0 ? `Everything showed what it should, in ${took}.` : `${broken.length} of it not as it should be:`);
+    verdict(
+      broken.length === 0,
+      broken.length === 0
+        ? `Everything showed what it should, in ${took}.`
+        : `${broken.length} of it not as it should be:`,
+    );
     for (const fact of broken) verdict(false, fact);
     if (values.keep) await keep(mesh, shell);
     return broken.length === 0 ? 0 : 1;

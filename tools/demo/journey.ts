@@ -66,19 +66,29 @@ export function journey(traces: Traces, change: Change): Journey | undefined {
       .map((event) => [`${event.objectRef?.namespace}/${event.objectRef?.name}`, doneMs(event)]),
   );
   const status = audit.find(
-    (event) => isReconciler(event) && event.objectRef?.resource === "egressrollouts" && event.verb === "update" && doneMs(event) >= convergedMs,
+    (event) =>
+      isReconciler(event) &&
+      event.objectRef?.resource === "egressrollouts" &&
+      event.verb === "update" &&
+      doneMs(event) >= convergedMs,
   );
   if (!pass || !status || maps.length === 0 || answers.size === 0) return undefined;
 
   const startedMs = receivedMs(patch);
-  const hop = (atMs: number, station: string, what: string): Hop => ({ ms: Math.max(atMs - startedMs, 0), station, what });
+  const hop = (atMs: number, station: string, what: string): Hop => ({
+    ms: Math.max(atMs - startedMs, 0),
+    station,
+    what,
+  });
   const hops = [
     hop(doneMs(patch), "API server", "the policy agrees, osm-config is stored"),
     hop(forwardedMs, "forwarder", "sees it in its watch and sends an event"),
     ...(taken ? [hop(Date.parse(taken.time), "bus", "has taken it")] : []),
     hop(Date.parse(String(pass["timestamp"])), "function", "rule and queue have passed it on: a pass begins"),
     hop(latest(maps), "ConfigMaps", `${maps.length} written, one for each service account`),
-    ...(pokes.length === 0 ? [] : [hop(latest(pokes), "pokes", `${pokes.length} pods annotated: their kubelet looks at once`)]),
+    ...(pokes.length === 0
+      ? []
+      : [hop(latest(pokes), "pokes", `${pokes.length} pods annotated: their kubelet looks at once`)]),
     hop(Math.max(...answers.values()), "sidecars", `the last of ${answers.size} has answered with the new version`),
     hop(doneMs(status), "status", "says so"),
   ];

@@ -2,8 +2,8 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { stringify } from "yaml";
-import type { MeshWorld } from "#test/world/mesh-world.ts";
 import { isOn } from "#test/world/expect-status.ts";
+import type { MeshWorld } from "#test/world/mesh-world.ts";
 import { sampleMesh, sampleNamespace } from "#test/world/sample-mesh.ts";
 import { reachInMesh, reachOut } from "./reach.ts";
 import type { Stage } from "./stage.ts";
@@ -16,7 +16,9 @@ export async function theMesh({ mesh, shell, checks }: Stage): Promise<void> {
     "osm install brings definitions, policies and RBAC. Its only pod watches, and turns changes into events on a bus; nothing in the cluster calls it.",
   );
   await mesh.prepareInstall();
-  await shell.type(["osm install --enable-permissive-traffic-policy", ...inTwos(mesh.forwarderFlags)].join(" \\\n    "));
+  await shell.type(
+    ["osm install --enable-permissive-traffic-policy", ...inTwos(mesh.forwarderFlags)].join(" \\\n    "),
+  );
 
   tell("Three service accounts, two pods each. Pods of the namespace get a sidecar when they are created.");
   const objects = sampleMesh().filter((object) => !("kind" in object && object.kind === "Namespace"));
@@ -41,7 +43,13 @@ async function untilServed({ world, cluster }: MeshWorld): Promise<void> {
   for (const address of addresses) {
     for (let attempt = 0; attempt < 50; attempt++) {
       const request = ["busybox", "wget", "-q", "-O", "-", "-T", "2", `http://${address}/`];
-      if (await world.run(request).then(() => true, () => false)) break;
+      if (
+        await world.run(request).then(
+          () => true,
+          () => false,
+        )
+      )
+        break;
       await sleep(200);
     }
   }
@@ -56,7 +64,9 @@ function inTwos(flags: readonly string[]): readonly string[] {
 
 export async function off({ mesh, shell, checks }: Stage): Promise<void> {
   heading("2  Egress is off");
-  tell("From a pod of the mesh the outside is out of reach, whatever the protocol. Other Services of the mesh are not.");
+  tell(
+    "From a pod of the mesh the outside is out of reach, whatever the protocol. Other Services of the mesh are not.",
+  );
   await mesh.world.outside.forget();
   const pod = await shell.enter(sampleNamespace, "bookbuyer");
   const out = await reachOut(mesh, pod);

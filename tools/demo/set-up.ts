@@ -1,5 +1,5 @@
 import { Listr, PRESET_TIMER } from "listr2";
-import { startMeshWorld, type MeshWorld } from "#test/world/mesh-world.ts";
+import { type MeshWorld, startMeshWorld } from "#test/world/mesh-world.ts";
 import type { Progress } from "../setup/cache.ts";
 import { steps } from "../setup/everything.ts";
 
@@ -53,10 +53,13 @@ const quietMs = 15_000;
 async function runPlainly({ title, run }: Task): Promise<void> {
   const startedMs = Date.now();
   let saidMs = startedMs;
+  let over = false;
   await run((line) => {
-    if (Date.now() - saidMs < quietMs) return;
+    // A world goes on telling what becomes of it.
+    if (over || Date.now() - saidMs < quietMs) return;
     saidMs = Date.now();
     console.log(`  … ${line}`);
   });
+  over = true;
   console.log(`✔ ${title} [${((Date.now() - startedMs) / 1000).toFixed(1)} s]`);
 }

@@ -33,7 +33,9 @@ export async function nextSignal(): Promise<void> {
 function endChildren(pid: number | string = "self"): void {
   let children: readonly string[];
   try {
-    children = readFileSync(`/proc/${pid}/task/${pid === "self" ? process.pid : pid}/children`, "utf8").split(" ").filter(Boolean);
+    children = readFileSync(`/proc/${pid}/task/${pid === "self" ? process.pid : pid}/children`, "utf8")
+      .split(" ")
+      .filter(Boolean);
   } catch {
     return;
   }

@@ -1,11 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { AuditEvent } from "#test/cluster/audit-policy.ts";
-import type { MeshWorld } from "#test/world/mesh-world.ts";
-import { isOn } from "#test/world/expect-status.ts";
 import { osmNamespace } from "#lib/mesh/names.ts";
+import type { AuditEvent } from "#test/cluster/audit-policy.ts";
+import { isOn } from "#test/world/expect-status.ts";
+import type { MeshWorld } from "#test/world/mesh-world.ts";
 import type { Checks } from "./checks.ts";
-import { type Hop, journey, type Journey, type Traces } from "./journey.ts";
+import { type Hop, type Journey, journey, type Traces } from "./journey.ts";
 import type { Ran, Shell } from "./shell.ts";
 import { printed, say } from "./terminal.ts";
 
@@ -67,8 +67,14 @@ async function traces(mesh: MeshWorld): Promise<Traces> {
   ]);
   return {
     // The last line may be half written.
-    audit: audit.slice(0, audit.lastIndexOf("\n")).split("\n").map((line) => JSON.parse(line) as AuditEvent),
-    forwarder: forwarder.trim().split("\n").map((line) => JSON.parse(line) as Traces["forwarder"][number]),
+    audit: audit
+      .slice(0, audit.lastIndexOf("\n"))
+      .split("\n")
+      .map((line) => JSON.parse(line) as AuditEvent),
+    forwarder: forwarder
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Traces["forwarder"][number]),
     function: functionLines.flatMap(({ fields }) => (fields ? [fields] : [])),
   };
 }

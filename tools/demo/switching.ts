@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isCut } from "#test/world/expect-status.ts";
-import { startProbe, type RunningProbe } from "#test/world/probe.ts";
+import { type RunningProbe, startProbe } from "#test/world/probe.ts";
 import { sampleNamespace } from "#test/world/sample-mesh.ts";
 import type { Hop } from "./journey.ts";
 import { reachInMesh, reachOut } from "./reach.ts";
-import { flip, journeyOf, showHops, type Stage } from "./stage.ts";
+import { flip, journeyOf, type Stage, showHops } from "./stage.ts";
 import { heading, tell, typed } from "./terminal.ts";
 
 /** Connections of one pod that stay open from one act to the next. */
@@ -40,7 +40,10 @@ export async function on(stage: Stage): Promise<OpenConnections> {
 
   const pod = await shell.enter(sampleNamespace, "bookbuyer");
   const out = await reachOut(mesh, pod);
-  checks.expect(out.join() === "HTTP,TLS,TCP", "HTTP, TLS and TCP to the outside are open. UDP is not proxied: it stays closed.");
+  checks.expect(
+    out.join() === "HTTP,TLS,TCP",
+    "HTTP, TLS and TCP to the outside are open. UDP is not proxied: it stays closed.",
+  );
   pod.leave();
 
   tell("Three connections are left open: two to the outside, one of them sending, and one in the mesh.");
@@ -55,7 +58,10 @@ export async function on(stage: Stage): Promise<OpenConnections> {
     idle: await open("tcp-hold", tcp.target),
     inMesh: await open("tcp-send", "bookstore.bookstore:81"),
   };
-  checks.expect(Object.values(connections).every((probe) => !probe.ended), "All three are open.");
+  checks.expect(
+    Object.values(connections).every((probe) => !probe.ended),
+    "All three are open.",
+  );
   return connections;
 }
 
@@ -77,10 +83,17 @@ export async function offAgain(stage: Stage, { sending, idle, inMesh }: OpenConn
     ...hops,
     { ms: sendingCut.at - startedMs, station: "outside", what: "the sending connection is cut" },
     { ms: idleCut.at - startedMs, station: "outside", what: "the idle connection is cut" },
-    { ms: Date.parse(status.cutAt ?? "") - startedMs, station: "status", what: "EgressCut: no egress connection is open anywhere" },
+    {
+      ms: Date.parse(status.cutAt ?? "") - startedMs,
+      station: "status",
+      what: "EgressCut: no egress connection is open anywhere",
+    },
   ]);
   const convergedMs = Date.parse(change.convergedAt);
-  checks.expect(sendingCut.at - convergedMs < 500, "The sending connection was cut as soon as its sidecar had the new version.");
+  checks.expect(
+    sendingCut.at - convergedMs < 500,
+    "The sending connection was cut as soon as its sidecar had the new version.",
+  );
   checks.expect(idleCut.at - convergedMs < 5_500, "The idle one was cut within 5.5 s.");
   checks.expect(
     !inMesh.ended && echoedLater > echoed,

@@ -27,7 +27,8 @@ function audited({ verb, resource, name, ms, subresource, by = "osm:reconcilers"
   };
 }
 
-const ask = (name: string, ms: number): AuditEvent => audited({ verb: "get", resource: "pods", subresource: "proxy", name, ms });
+const ask = (name: string, ms: number): AuditEvent =>
+  audited({ verb: "get", resource: "pods", subresource: "proxy", name, ms });
 
 const traces = {
   audit: [
@@ -79,7 +80,10 @@ describe("journey", () => {
     ["the patch", { audit: [] }],
     ["the forwarder's line", { forwarder: [] }],
     ["the pass", { function: [] }],
-    ["a pass that answered another event", { function: [{ message: "pass begins", occurredAt: at(80), timestamp: at(90) }] }],
+    [
+      "a pass that answered another event",
+      { function: [{ message: "pass begins", occurredAt: at(80), timestamp: at(90) }] },
+    ],
     ["the answers", { audit: traces.audit.filter(({ objectRef }) => objectRef?.subresource !== "proxy") }],
   ])("without %s there is none yet", (_, missing) => {
     expect(journey({ ...traces, ...missing }, change)).toBeUndefined();
