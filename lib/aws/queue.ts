@@ -10,7 +10,7 @@ import { awsFailure, clientOptions } from "./failure.ts";
 import type { ReconcileSettings } from "./settings.ts";
 
 /** A message that this function was called with. */
-export type Message = Pick<SQSRecord, "messageId" | "receiptHandle" | "body" | "messageAttributes">;
+export type Message = Pick<SQSRecord, "messageId" | "receiptHandle" | "body" | "messageAttributes" | "attributes">;
 
 /** How many passes have sent this message on before, on a message that a pass sent. */
 const passesAttribute = "osm-passes";

@@ -2,7 +2,7 @@ import type { SQSEvent } from "aws-lambda";
 import { EgressError, type Reason } from "../errors.ts";
 import { type Hint, parseHint } from "../events/hint-event.ts";
 import type { PassLog, PassOutcome } from "../reconcile/pass.ts";
-import type { Message } from "./queue.ts";
+import { type Message, passesOf } from "./queue.ts";
 
 /** What a queued pass does to the world. */
 export interface QueuedPassPorts {
@@ -36,7 +36,7 @@ export async function runQueuedPass(event: SQSEvent, ports: QueuedPassPorts): Pr
     return undefined;
   }
   try {
-    const outcome = await ports.reconcile(parsed.hint);
+    const outcome = await ports.reconcile(isFollowUp(message) ? { ...parsed.hint, kind: "drift" } : parsed.hint);
     if (outcome.kind === "out-of-time" && !(await ports.sendAgain(message))) {
       ports.log.error("gone round too often; the next drift check takes it up", { messageId: message.messageId });
     }
@@ -47,6 +47,11 @@ export async function runQueuedPass(event: SQSEvent, ports: QueuedPassPorts): Pr
     await ports.deadLetter(message, error.reason, error.message);
     return undefined;
   }
+}
+
+/** A pass over this message was killed, or ran short of time: whom it had poked and not asked yet, nobody else knows. */
+function isFollowUp(message: Message): boolean {
+  return Number(message.attributes.ApproximateReceiveCount) > 1 || passesOf(message) > 0;
 }
 
 /** The event source mapping's batch size is 1; anything else is our deployment's fault. */

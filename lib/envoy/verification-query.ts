@@ -1,3 +1,5 @@
+import { routeConfigName } from "./routes.ts";
+
 /**
  * The one statistics query that a sidecar answers.
  *
@@ -6,7 +8,14 @@
  */
 export const verificationQuery = {
   format: "json",
-  filter: "ds.version_text|ds.update_rejected|ds.update_failure|draining|passthrough-outbound.upstream_cx_active",
+  // Statistics of routes carry the name of their RouteConfiguration between `rds` and their own.
+  filter: [
+    ...["ds", `rds.${routeConfigName}`].flatMap((subscription) =>
+      ["version_text", "update_rejected", "update_failure"].map((name) => `${subscription}.${name}`),
+    ),
+    "draining",
+    "passthrough-outbound.upstream_cx_active",
+  ].join("|"),
 } as const;
 
 /** What a sidecar says about itself. */
@@ -37,7 +46,7 @@ export function parseAnswer(text: string): SidecarAnswer | undefined {
   for (const [name, value] of values) {
     if (name.includes(".rds.") && name.endsWith(".version_text")) routes = String(value);
     if (typeof value !== "number") continue;
-    if (/\.[clr]ds\.update_(rejected|failure)$/.test(name)) refusedUpdates += value;
+    if (/\.([cl]ds|rds\..+)\.update_(rejected|failure)$/.test(name)) refusedUpdates += value;
     if (name.startsWith("listener_manager.") && name.endsWith("_draining")) draining += value;
   }
   const openEgress = values.get("cluster.passthrough-outbound.upstream_cx_active");

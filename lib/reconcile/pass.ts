@@ -4,7 +4,7 @@ import type { ResultEvent } from "../events/result-event.ts";
 export interface PassContext {
   /** Unique per invocation: the Lease's holder. */
   readonly passId: string;
-  /** hint: quick pass; drift: ask every sidecar. */
+  /** hint: ask whom nobody has asked yet; drift: ask every sidecar, and wait for it also without having written. */
   readonly kind: "hint" | "drift";
   readonly hint: {
     readonly source: string;

@@ -45,14 +45,20 @@ export class SidecarRound {
   readonly #ports: ClusterPorts;
   readonly #log: PassLog;
   readonly #wanted: Wanted;
+  readonly #isPatient: boolean;
   #checks = new Map<string, Check>();
   readonly #inFlight = new Set<Promise<void>>();
   #failure: unknown;
 
-  constructor(ports: ClusterPorts, log: PassLog, wanted: Wanted) {
+  /**
+   * @param isPatient  waits for every sidecar and for the cut; otherwise only for those that it has poked itself, and the
+   *                   rest is asked once: whoever wrote waits for them, and many that wait would be in each other's way
+   */
+  constructor(ports: ClusterPorts, log: PassLog, wanted: Wanted, isPatient: boolean) {
     this.#ports = ports;
     this.#log = log;
     this.#wanted = wanted;
+    this.#isPatient = isPatient;
   }
 
   /** Takes over a list of pods: those gone are forgotten, those known keep their state. */
@@ -134,6 +140,7 @@ export class SidecarRound {
     const { state } = check;
     if (state === "trusted") return false;
     if (state === "not-asked") return true;
+    if (!this.#isPatient && (state.kind === "verified" || !check.poked)) return false;
     if (state.kind === "verified") {
       return (
         !this.#wanted.target.egress &&
@@ -176,7 +183,8 @@ export class SidecarRound {
     check.nextAskMs = now + check.paceMs;
     if (check.pod.terminating) return;
     if (!check.poked) {
-      if (state.kind === "silent" && check.pod.poke?.digest === digest) return;
+      const isPokedAlready = check.pod.poke?.digest === digest;
+      if (isPokedAlready && (state.kind === "silent" || !this.#isPatient)) return;
       check.sinceMs = now;
       await this.#poke(check, digest);
     } else if (now - check.sinceMs >= (repokeAfterMs[check.repokes] ?? Number.POSITIVE_INFINITY)) {

@@ -39,7 +39,8 @@ export class Verification {
     this.#context = context;
     this.#number = number;
     this.#wanted = wanted;
-    this.#round = new SidecarRound(ports, context.log, wanted);
+    const isPatient = memory.writtenAtMs !== undefined || context.kind === "drift";
+    this.#round = new SidecarRound(ports, context.log, wanted, isPatient);
     this.#status = new StatusKeeper(ports, context, { seen, wanted, memory });
     const everybody = context.kind === "drift" || !isVerified(this.#status.last, wanted);
     const { last } = this.#status;

@@ -81,6 +81,23 @@ test("a stopped sidecar is poked again 1, 2 and 4 s on, waited for 30 s, named, 
   expect(await writesOf(cluster)).toEqual([]);
 });
 
+test("a pass that has written nothing asks everybody once, and leaves the waiting to the one that wrote", async () => {
+  const cluster = await meshAtRest("on");
+  cluster.pod("shop/web-1").idleConnections = 1;
+  cluster.setOsmConfig(off);
+  const writer = startPass(cluster);
+  await cluster.clock.pass(1_000);
+  const askedBefore = cluster.clock.nowMs();
+  const bystander = startPass(cluster);
+  await cluster.clock.pass(400);
+  expect(await Promise.race([bystander, "still waiting"])).toMatchObject({ kind: "settled" });
+  expect(cluster.clock.nowMs() - askedBefore).toBe(400);
+  expect(conditionOf(cluster.status, "EgressCut")?.status).toBe("False");
+  await cluster.clock.pass(10_000);
+  await writer;
+  expect(conditionOf(cluster.status, "EgressCut")?.status).toBe("True");
+});
+
 test("one sidecar that hangs delays no other's verification", async () => {
   const cluster = await meshAtRest();
   cluster.pod("shop/web-1").stopped = true;

@@ -14,8 +14,10 @@ const good = JSON.stringify({
   detail: { cluster: "shop" },
 });
 
+const attributes = { ApproximateReceiveCount: "1" };
+
 function event(...bodies: string[]): SQSEvent {
-  const records = bodies.map((body) => ({ messageId: "m", receiptHandle: "r", body, messageAttributes: {} }));
+  const records = bodies.map((body) => ({ messageId: "m", receiptHandle: "r", body, messageAttributes: {}, attributes }));
   return { Records: records as unknown as SQSRecord[] };
 }
 
@@ -48,6 +50,22 @@ test.each(["settled", "held-by-another", "superseded"] as const)("a pass that is
   const { did, ports } = world(() => ({ kind, figures }));
   expect(await runQueuedPass(event(good), ports)).toEqual({ kind, figures });
   expect(did).toEqual(["hide", "reconcile shop"]);
+});
+
+test.each([
+  ["the first time", { attributes }, "hint"],
+  ["again, because its pass was killed", { attributes: { ApproximateReceiveCount: "2" } }, "drift"],
+  ["again, because its pass ran short of time", { messageAttributes: { "osm-passes": { stringValue: "1" } } }, "drift"],
+])("a message that comes %s: whom the pass asks", async (_, record, kind) => {
+  const kinds: string[] = [];
+  const { ports } = world(() => ({ kind: "settled", figures }));
+  const [one] = event(good).Records;
+  const reconcile = async (hint: { readonly kind: string }) => {
+    kinds.push(hint.kind);
+    return { kind: "settled", figures } as const;
+  };
+  await runQueuedPass({ Records: [{ ...one, ...record } as SQSRecord] }, { ...ports, reconcile });
+  expect(kinds).toEqual([kind]);
 });
 
 test("a pass out of time sends itself once more", async () => {

@@ -54,6 +54,24 @@ export function valuesSuite(theMesh: () => MeshWorld): void {
     expect(await cluster.kubectl("get", "cm", "osm-config", "-n", "osm-system", "-o", "json")).toBe(before);
   });
 
+  test("a key that is read when a pod is created reaches the next pod, and no running one", async () => {
+    const mesh = theMesh();
+    const { cluster } = mesh;
+    const maps = await sidecarConfigMaps(cluster);
+    const set = (level: string | null) =>
+      cluster.kubectl("patch", "cm", "osm-config", "-n", "osm-system", "--type=merge", "-p", JSON.stringify({ data: { envoy_log_level: level } }));
+    await set("warning");
+    await untilLogLevel(mesh, "warning");
+    const spec = appSpec("bookbuyer");
+    await cluster.apply({ apiVersion: "v1", kind: "Pod", metadata: { name: "louder", namespace: sampleNamespace }, spec });
+    const path = "jsonpath={.spec.initContainers[1].args}";
+    expect(await cluster.kubectl("get", "pod", "louder", "-n", sampleNamespace, "-o", path)).toContain('"--log-level","warning"');
+    expect(await sidecarConfigMaps(cluster)).toEqual(maps);
+    await cluster.kubectl("delete", "pod", "louder", "-n", sampleNamespace);
+    await set(null);
+    await untilLogLevel(mesh, "error");
+  });
+
   test("with the policy taken away a bad value gets in and changes nothing: Accepted=False, event, metric", async () => {
     const mesh = theMesh();
     const { cluster } = mesh;
@@ -114,6 +132,14 @@ export function valuesSuite(theMesh: () => MeshWorld): void {
     expect((await probeOnce(cluster, pod, "http", `http://${http.target}/`)).reached).toBe(false);
     await cluster.kubectl("delete", "pod", pod.pod, "-n", pod.namespace);
   });
+}
+
+/** Bounded: 10 s. */
+async function untilLogLevel({ cluster }: MeshWorld, level: string): Promise<void> {
+  const path = "jsonpath={.spec.envoyLogLevel}";
+  await expect
+    .poll(() => cluster.kubectl("get", "meshinjection", "osm-config", "-n", "osm-system", "-o", path), { timeout: 10_000 })
+    .toBe(level);
 }
 
 /** The API server forgets a policy a moment after its binding is gone. Bounded: 10 s. */
