@@ -1,6 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sidecarConfig, type SidecarConfig } from "#lib/envoy/sidecar-config.ts";
+import { fileSubscription } from "#lib/envoy/bootstrap.ts";
+import { routeConfigName } from "#lib/envoy/routes.ts";
+import { typed } from "#lib/envoy/typed-config.ts";
 import { policies } from "./policies.ts";
 import { type RunningSidecar, startSidecar } from "./sidecar.ts";
 
@@ -92,6 +95,32 @@ test("off cuts a sending connection at once, an idle one by 5.5 s, and none that
   expect(sendingInMesh.closedAtMs).toBeUndefined();
   clearInterval(writer);
   for (const { socket } of [sendingInMesh, idleInMesh]) socket.destroy();
+});
+
+test("routes say their version too, where a chain refers to them, and count what they refuse", async () => {
+  const good = config("on-permissive-one");
+  const chain = {
+    name: "http",
+    filters: [
+      {
+        name: "envoy.filters.network.http_connection_manager",
+        typed_config: typed("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager", {
+          stat_prefix: "in-mesh",
+          rds: { route_config_name: routeConfigName, config_source: fileSubscription("rds.json") },
+          http_filters: [
+            { name: "envoy.filters.http.router", typed_config: typed("envoy.extensions.filters.http.router.v3.Router") },
+          ],
+        }),
+      },
+    ],
+  };
+  const lds = good.files["lds.json"].replace(`"filter_chains":[`, `"filter_chains":[${JSON.stringify(chain)},`);
+  await running.put({ ...good.files, "lds.json": lds });
+  await expect.poll(async () => (await running.ask()).says.routes, { timeout: 5_000 }).toBe(good.digest);
+  const { refusedUpdates } = (await running.ask()).says;
+  await running.put({ ...good.files, "lds.json": lds, "rds.json": `{"version_info":"x","resources":[{}]}` });
+  await expect.poll(async () => (await running.ask()).says.refusedUpdates).toBeGreaterThan(refusedUpdates);
+  expect((await running.ask()).says.routes).toBe(good.digest);
 });
 
 test("a refused connection is logged with where it wanted to go", async () => {

@@ -52,7 +52,7 @@ export async function startSidecar(first: SidecarConfig): Promise<RunningSidecar
     const data = `..${++version}`;
     await mkdir(join(directory, data));
     for (const [file, text] of Object.entries(files)) {
-      await writeFile(join(directory, data, file), text);
+      await writeFile(join(directory, data, file), text.replaceAll(sidecar.mountPath, directory));
       if (version === 1) await symlink(join("..data", file), join(directory, file));
     }
     await symlink(data, join(directory, "..data_tmp"));

@@ -1,0 +1,151 @@
+import { describe, expect, test } from "vitest";
+import { announcements } from "#lib/rollout/result-events.ts";
+import { nextStatus, type StatusFacts } from "#lib/rollout/next-status.ts";
+import { conditionOf, type RolloutStatus, withCondition } from "#lib/rollout/status.ts";
+import type { Tally } from "#lib/rollout/tally.ts";
+import { type Wanted, wantedMesh } from "#lib/rollout/wanted.ts";
+import { meshSeen, nowMs } from "../../scripted/world-at-rest.ts";
+
+const counts = { total: 3, verified: 3, rejected: 0, unreachable: 0, outsideGuarantee: 0 };
+const allRight: Tally = { counts, pending: [], wrong: [], excused: [], unverified: [], uncut: [], lagging: [] };
+const waiting: Tally = { ...allRight, counts: { ...counts, verified: 0 }, pending: ["a", "b", "c", "d", "e"] };
+
+interface Look {
+  readonly egress?: boolean;
+  readonly tally?: Partial<Tally>;
+  readonly atMs?: number;
+  readonly raw?: string;
+  readonly accepted?: boolean;
+}
+
+function look(before: RolloutStatus, { egress = false, tally = {}, atMs = 0, raw, accepted = true }: Look): RolloutStatus {
+  const wanted: Wanted = { ...wantedMesh(meshSeen({ running: { egress, permissive: true, inMeshCidrs: [] } })), accepted };
+  const facts: StatusFacts = {
+    nowMs: nowMs + atMs,
+    startedMs: nowMs + atMs,
+    osmConfig: { uid: "u", resourceVersion: "9", egressManager: "flux", data: { egress: raw ?? String(egress) } },
+    wanted,
+    tally: { ...allRight, ...tally },
+    source: "osm.forwarder",
+  };
+  return JSON.parse(JSON.stringify(nextStatus(before, facts))) as RolloutStatus;
+}
+
+const rest = look({}, {});
+
+test("a look that sees the same makes the same status", () => {
+  expect(look(rest, { atMs: 60_000 })).toEqual(rest);
+});
+
+describe("Converged", () => {
+  test.each<readonly [string, Partial<Tally>, string, string]>([
+    ["all verified", {}, "True", "AllVerified"],
+    ["no sidecars at all", { counts: { ...counts, total: 0, verified: 0 } }, "True", "AllVerified"],
+    ["one excused", { excused: ["a"], counts: { ...counts, verified: 2 } }, "True", "AllReachableVerified"],
+    ["one that started later and is in time", { counts: { ...counts, verified: 2 } }, "True", "AllVerified"],
+    ["one pending", { pending: ["a"] }, "False", "Waiting"],
+    ["one wrong", { wrong: ["a"] }, "False", "SidecarsDiffer"],
+    ["one of each", { pending: ["a"], wrong: ["b"], excused: ["c"] }, "False", "SidecarsDiffer"],
+  ])("%s", (_, tally, status, reason) => {
+    expect(conditionOf(look(rest, { tally }), "Converged")).toMatchObject({ status, reason });
+  });
+
+  test("three are named, the others counted", () => {
+    expect(conditionOf(look(rest, { tally: waiting }), "Converged")?.message).toBe(
+      "0 of 3 sidecars verified with egress off; waiting for: a, b, c and 2 more",
+    );
+  });
+});
+
+describe("EgressCut", () => {
+  test.each<readonly [string, boolean, Partial<Tally>, string, string]>([
+    ["on", true, {}, "False", "EgressOn"],
+    ["nothing open", false, {}, "True", "AllVerified"],
+    ["nothing open, one excused", false, { excused: ["a"] }, "True", "AllReachableVerified"],
+    ["not converged", false, { pending: ["a"] }, "False", "NotConverged"],
+    ["one draining", false, { uncut: ["a"] }, "False", "Draining"],
+    ["one excused that answers", false, { excused: ["a"], unverified: ["a"] }, "False", "SidecarsDiffer"],
+  ])("%s", (_, egress, tally, status, reason) => {
+    expect(conditionOf(look(rest, { egress, tally }), "EgressCut")).toMatchObject({ status, reason });
+  });
+});
+
+describe("times and history", () => {
+  const started = look(rest, { egress: true, tally: waiting, atMs: 1_000 });
+  const ended = look(started, { egress: true, atMs: 1_400 });
+  const back = look(ended, { tally: { ...waiting }, atMs: 5_000 });
+  const cutting = look(back, { tally: { uncut: ["a"] }, atMs: 5_300 });
+  const cut = look(cutting, { atMs: 10_500 });
+
+  test("a change begins", () => {
+    expect(started).toMatchObject({ phase: "Rolling", lastGood: { egress: false }, target: { egress: true } });
+    expect(started.convergedAt).toBeUndefined();
+    expect(started.history?.[0]).toMatchObject({ from: false, to: true, by: "flux", outcome: "Rolling" });
+  });
+
+  test("it ends when all are verified", () => {
+    expect(ended).toMatchObject({ phase: "Idle", lastGood: { egress: true }, startedAt: started.startedAt });
+    expect(ended.history?.[0]).toMatchObject({ outcome: "Converged", tookMs: 400, sidecars: 3 });
+    expect(ended.history?.[0]).not.toHaveProperty("cutTookMs");
+  });
+
+  test("off has its cut, later than its convergence", () => {
+    expect(cutting).toMatchObject({ convergedAt: new Date(nowMs + 5_300).toISOString() });
+    expect(cutting.cutAt).toBeUndefined();
+    expect(cut.history?.[0]).toMatchObject({ tookMs: 300, cutTookMs: 5_500 });
+    expect(cut.convergedAt).toBe(cutting.convergedAt);
+  });
+
+  test("a change back before the end supersedes, and says what really ran before", () => {
+    const again = look(started, { tally: waiting, atMs: 1_200 });
+    expect(again.history?.map(({ to, outcome }) => [to, outcome])).toEqual([[false, "Rolling"], [true, "Superseded"], [false, "Converged"]]);
+    expect(again.history?.[0]?.from).toBe(false);
+  });
+
+  test("what each status tells that the one before did not", () => {
+    const told = (before: RolloutStatus, after: RolloutStatus) => {
+      const { bus, kubernetes } = announcements(before, after, "id");
+      return [...bus.map(({ detailType }) => detailType), ...kubernetes.map(({ reason }) => reason)];
+    };
+    expect(told(rest, started)).toEqual(["Egress Rollout Started", "EgressRolloutStarted"]);
+    expect(told(started, started)).toEqual([]);
+    expect(told(started, ended)).toEqual(["Egress Rollout Converged", "EgressRolloutConverged"]);
+    expect(told(back, cutting)).toEqual(["Egress Rollout Converged", "EgressRolloutConverged"]);
+    expect(told(cutting, cut)).toEqual(["EgressCut"]);
+    const bad = look(rest, { accepted: false, raw: "ture" });
+    expect(told(rest, bad)).toEqual(["Egress Value Rejected", "EgressValueRejected"]);
+    expect(told(bad, look(bad, { accepted: false, raw: "ture" }))).toEqual([]);
+    expect(told(bad, look(bad, { accepted: false, raw: "yes" }))).toEqual(["Egress Value Rejected", "EgressValueRejected"]);
+    expect(told(bad, rest)).toEqual([]);
+  });
+});
+
+test.each([
+  ["x".repeat(64), "x".repeat(64)],
+  ["x".repeat(65), "x".repeat(64)],
+  [`${"x".repeat(63)}😀`, `${"x".repeat(63)}\uFFFD`],
+])("the value seen is cut to 64, never within a character", (raw, observed) => {
+  expect(look(rest, { raw, accepted: false }).observed?.raw).toBe(observed);
+});
+
+test("of those who lag twenty are named", () => {
+  const lagging = Array.from({ length: 25 }, (_, index) => ({ pod: `shop/p${index}`, reason: "NoAnswer" }));
+  expect(look(rest, { tally: { lagging } }).lagging).toEqual(lagging.slice(0, 20));
+});
+
+describe("a condition's time", () => {
+  const before = [{ type: "Converged", status: "True", reason: "A", message: "", lastTransitionTime: "then" }] as const;
+  test.each([
+    ["True", "B", "then"],
+    ["False", "A", "now"],
+    ["Unknown", "A", "now"],
+  ] as const)("%s for %s changes %s", (status, reason, time) => {
+    const [condition] = withCondition(before, { type: "Converged", status, reason, message: "m" }, "now");
+    expect(condition).toEqual({ type: "Converged", status, reason, message: "m", lastTransitionTime: time });
+  });
+
+  test("the others stay, in order", () => {
+    const next = withCondition(before, { type: "Accepted", status: "True", reason: "", message: "" }, "now");
+    expect(next.map(({ type }) => type)).toEqual(["Accepted", "Converged"]);
+  });
+});

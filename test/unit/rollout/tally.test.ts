@@ -1,0 +1,69 @@
+import { expect, test } from "vitest";
+import { deadlineMs } from "#lib/rollout/pod-checks.ts";
+import type { RolloutStatus } from "#lib/rollout/status.ts";
+import { type CheckedPod, type Tally, tallyOf } from "#lib/rollout/tally.ts";
+import { nowMs, podSeen } from "../../scripted/world-at-rest.ts";
+
+const target = { digest: "d", egress: false };
+const convergedMs = nowMs - 60_000;
+const converged: RolloutStatus = {
+  target,
+  convergedAt: new Date(convergedMs).toISOString(),
+  conditions: [{ type: "Converged", status: "True", reason: "AllVerified", message: "", lastTransitionTime: "" }],
+};
+const silent = { kind: "silent", why: "none within 2 s", terminating: false } as const;
+const differs = { kind: "differs", runs: "other" } as const;
+const verified = { kind: "verified", openEgress: 0, draining: 0 } as const;
+const name = "shop/web-1";
+const later = podSeen({ sidecarStartedAtMs: convergedMs + 1 });
+const going = podSeen({ terminating: true });
+
+type Row = readonly [string, Partial<CheckedPod>, Partial<Tally>, RolloutStatus];
+const rows: readonly Row[] = [
+  ["trusted", { state: "trusted" }, {}, {}],
+  ["verified", { state: verified }, {}, {}],
+  ["not asked", { state: "not-asked" }, { pending: [name] }, {}],
+  ["silent in its last ms", { state: silent, sinceMs: nowMs - deadlineMs + 1 }, { pending: [name] }, {}],
+  ["silent beyond it", { state: silent, sinceMs: nowMs - deadlineMs }, { excused: [name] }, {}],
+  ["different in its last ms", { state: differs, sinceMs: nowMs - deadlineMs + 1 }, { pending: [name], unverified: [name] }, {}],
+  ["different beyond it", { state: differs, sinceMs: nowMs - deadlineMs }, { wrong: [name], unverified: [name] }, {}],
+  ["rejected beyond it", { state: { kind: "rejected" }, sinceMs: nowMs - deadlineMs }, { wrong: [name], unverified: [name] }, {}],
+  ["going and silent", { pod: going, state: { ...silent, terminating: true } }, { excused: [name] }, {}],
+  ["going and different", { pod: going, state: differs }, { excused: [name], unverified: [name] }, {}],
+  ["started later, not asked", { pod: later, state: "not-asked" }, {}, converged],
+  ["started later, different in time", { pod: later, state: differs }, {}, converged],
+  ["started later, different beyond it", { pod: later, state: differs, sinceMs: 0 }, { wrong: [name], unverified: [name] }, converged],
+  ["started later, its ConfigMap rewritten", { pod: later, state: "not-asked", suspect: true }, { pending: [name] }, converged],
+  ["started before, not asked", { state: "not-asked" }, { pending: [name] }, converged],
+  ["started later than another target", { pod: later, state: differs }, { pending: [name], unverified: [name] }, { ...converged, target: { ...target, digest: "e" } }],
+  ["open connection", { state: { ...verified, openEgress: 1 } }, { uncut: [name] }, {}],
+  ["open connection, long after", { state: { ...verified, openEgress: 1 } }, { uncut: [name] }, converged],
+  ["draining", { state: { ...verified, draining: 1 } }, { uncut: [name] }, {}],
+  ["something else draining, no connection seen for long", { state: { ...verified, draining: 1 } }, {}, converged],
+];
+
+test.each(rows)("one sidecar, %s", (_, difference, expected, before) => {
+  const pod: CheckedPod = { pod: podSeen(), state: "trusted", sinceMs: nowMs, suspect: false, ...difference };
+  const { pending, wrong, excused, unverified, uncut } = tallyOf([pod], before, target, nowMs);
+  expect({ pending, wrong, excused, unverified, uncut }).toEqual({
+    pending: [],
+    wrong: [],
+    excused: [],
+    unverified: [],
+    uncut: [],
+    ...expected,
+  });
+});
+
+test("everybody is counted once, and who lags is named in order", () => {
+  const states = [verified, "trusted", silent, differs, { kind: "rejected" }, "not-asked"] as const;
+  const checked = states.map((state, index): CheckedPod => ({
+    pod: podSeen({ name: `web-${9 - index}` }),
+    state,
+    sinceMs: nowMs,
+    suspect: false,
+  }));
+  const { counts, lagging } = tallyOf(checked, {}, target, nowMs);
+  expect(counts).toEqual({ total: 6, verified: 2, rejected: 1, unreachable: 1, outsideGuarantee: 0 });
+  expect(lagging.map(({ pod }) => pod)).toEqual(["shop/web-5", "shop/web-6", "shop/web-7"]);
+});
