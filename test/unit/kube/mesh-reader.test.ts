@@ -1,0 +1,113 @@
+import { expect, test } from "vitest";
+import type { KubeConnection, KubeRequest } from "#lib/kube/connection.ts";
+import { ServerClock } from "#lib/kube/lease.ts";
+import { readMesh } from "#lib/kube/mesh-reader.ts";
+import { annotations, labels, meshPlace } from "#lib/mesh/names.ts";
+
+const answers: Readonly<Record<string, unknown>> = {
+  "/api/v1/namespaces/osm-system/configmaps/osm-config": {
+    metadata: {
+      uid: "u",
+      resourceVersion: "3",
+      managedFields: [
+        { manager: "helm", fieldsV1: { "f:data": { "f:tracing": {} } } },
+        { manager: "flux", fieldsV1: { "f:data": { "f:egress": {} } } },
+      ],
+    },
+    data: { egress: "true" },
+  },
+  "/api/v1/namespaces": {
+    items: [{ metadata: { name: "shop" } }, { metadata: { name: "going", deletionTimestamp: "x" } }],
+  },
+  "/api/v1/serviceaccounts": {
+    items: [
+      { metadata: { namespace: "shop", name: "web" } },
+      { metadata: { namespace: "shop", name: "gone", deletionTimestamp: "x" } },
+      { metadata: { namespace: "going", name: "web" } },
+      { metadata: { namespace: "elsewhere", name: "web" } },
+    ],
+  },
+  "/api/v1/services": {
+    items: [
+      {
+        metadata: { namespace: "shop", name: "web" },
+        spec: { clusterIP: "10.96.0.20", selector: { app: "web" }, ports: [{ port: 80 }, { port: 53, protocol: "UDP" }] },
+      },
+      { metadata: { namespace: "elsewhere", name: "web" }, spec: { clusterIP: "10.96.0.21", selector: { app: "web" } } },
+    ],
+  },
+  "/api/v1/configmaps": {
+    items: [
+      {
+        metadata: {
+          namespace: "shop",
+          name: "osm-sidecar.web",
+          resourceVersion: "5",
+          annotations: { [annotations.account]: "web", [annotations.fencing]: "4" },
+        },
+      },
+    ],
+  },
+};
+
+function connectionTo(sent: KubeRequest[]): KubeConnection {
+  return {
+    server: "https://api",
+    async send(request) {
+      sent.push(request);
+      await new Promise((resolve) => setImmediate(resolve));
+      const answer = answers[request.path];
+      return answer
+        ? { status: 200, text: JSON.stringify(answer), serverTimeMs: 0 }
+        : { status: 404, text: "{}", serverTimeMs: 0 };
+    },
+    stream: () => {
+      throw new Error("nothing is watched");
+    },
+  };
+}
+
+test("only what is in the mesh is seen, with who wrote the switch", async () => {
+  expect(await readMesh(connectionTo([]), meshPlace, new ServerClock())).toEqual({
+    osmConfig: { uid: "u", resourceVersion: "3", data: { egress: "true" }, egressManager: "flux" },
+    accounts: [{ namespace: "shop", name: "web" }],
+    services: [
+      { namespace: "shop", name: "web", type: "ClusterIP", clusterIP: "10.96.0.20", hasSelector: true, ports: [80] },
+    ],
+    configMaps: [
+      {
+        namespace: "shop",
+        name: "osm-sidecar.web",
+        resourceVersion: "5",
+        createdAtMs: 0,
+        account: "web",
+        files: {},
+        settings: undefined,
+        fencing: 4,
+      },
+    ],
+    injection: undefined,
+    rollout: undefined,
+    lease: undefined,
+  });
+});
+
+test("the Lease is read first, and answered before anything else is asked for; eight reads in all", async () => {
+  const sent: KubeRequest[] = [];
+  const reading = readMesh(connectionTo(sent), meshPlace, new ServerClock());
+  expect(sent.map(({ path }) => path.split("/").at(-2))).toEqual(["leases"]);
+  await reading;
+  expect(sent).toHaveLength(8);
+  expect(sent.every(({ method }) => method === "GET")).toBe(true);
+});
+
+test("namespaces and ConfigMaps are chosen by label; namespaces that are about to join count already", async () => {
+  const sent: KubeRequest[] = [];
+  const seen = await readMesh(connectionTo(sent), meshPlace, new ServerClock(), ["elsewhere"]);
+  expect(seen.accounts.map(({ namespace }) => namespace)).toEqual(["shop", "elsewhere"]);
+  const selectors = sent.flatMap(({ path, query }) => (query?.["labelSelector"] ? [`${path} ${query["labelSelector"]}`] : []));
+  expect(selectors).toEqual([
+    `/api/v1/namespaces ${labels.monitoredBy}=osm`,
+    `/api/v1/configmaps ${labels.sidecarConfig}=osm`,
+  ]);
+});
