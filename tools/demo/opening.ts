@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { stringify } from "yaml";
 import { isOn } from "#test/world/expect-status.ts";
 import type { MeshWorld } from "#test/world/mesh-world.ts";
-import { sampleMesh, sampleNamespace } from "#test/world/sample-mesh.ts";
+import { sampleAccounts, sampleMesh, sampleNamespace } from "#test/world/sample-mesh.ts";
 import { reachInMesh, reachOut } from "./reach.ts";
 import type { Stage } from "./stage.ts";
 import { heading, tell } from "./terminal.ts";
@@ -34,24 +34,20 @@ export async function theMesh({ mesh, shell, checks }: Stage): Promise<void> {
   checks.expect(status.sidecars?.total === 6, "Every sidecar was asked what it runs: 6 of 6 run what osm-config says.");
 }
 
-/**
- * Ready pods take kube-proxy a moment, mesh or not. The node asks: its traffic is not the mesh's.
- */
-async function untilServed({ world, cluster }: MeshWorld): Promise<void> {
-  const path = "jsonpath={.items[*].spec.clusterIP}";
-  const addresses = (await cluster.kubectl("get", "services", "-n", sampleNamespace, "-o", path)).trim().split(" ");
-  for (const address of addresses) {
-    for (let attempt = 0; attempt < 50; attempt++) {
-      const request = ["busybox", "wget", "-q", "-O", "-", "-T", "2", `http://${address}/`];
-      if (
-        await world.run(request).then(
-          () => true,
-          () => false,
-        )
-      )
-        break;
-      await sleep(200);
-    }
+const servedWithinMs = 15_000;
+
+/** Ready is not yet served: kube-proxy takes a moment to have the endpoints, mesh or not. */
+async function untilServed({ world }: MeshWorld): Promise<void> {
+  const endMs = Date.now() + servedWithinMs;
+  for (;;) {
+    const { stdout } = await world.run(["iptables-save", "-t", "nat"]);
+    const endpoints = stdout.split("\n").filter((line) => line.startsWith("-A KUBE-SEP-"));
+    const missing = sampleAccounts.filter(
+      (name) => !endpoints.some((line) => line.includes(`"${sampleNamespace}/${name}:`)),
+    );
+    if (missing.length === 0) return;
+    if (Date.now() > endMs) throw new Error(`kube-proxy does not serve ${missing.join(", ")}`);
+    await sleep(200);
   }
 }
 
