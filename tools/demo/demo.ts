@@ -14,7 +14,7 @@ import { keep } from "./keep.ts";
 import { off, theMesh } from "./opening.ts";
 import { setUp } from "./set-up.ts";
 import { openShell, type Shell } from "./shell.ts";
-import { stopBeforeTheWorld } from "./signals.ts";
+import { isStopping, stopBeforeTheWorld } from "./signals.ts";
 import { offAgain, on } from "./switching.ts";
 import { heading, say, tell, verdict } from "./terminal.ts";
 
@@ -35,28 +35,35 @@ async function main(): Promise<number> {
   tell("Real parts: API server, kubelet, Envoy, iptables. AWS is an emulator. Nothing leaves this machine.");
   say();
   const mesh = await setUp();
-  const shell = await openShell(mesh);
-  const checks = new Checks();
   try {
+    const shell = await openShell(mesh);
+    const checks = new Checks();
     await tellStory(mesh, shell, checks).catch((error: unknown) => {
+      if (isStopping()) throw error;
       checks.expect(false, error instanceof Error ? error.message : String(error));
     });
-    heading("End");
-    say();
-    const { broken } = checks;
-    const took = `${Math.round((Date.now() - startedMs) / 1000)} s`;
-    verdict(
-      broken.length === 0,
-      broken.length === 0
-        ? `Everything showed what it should, in ${took}.`
-        : `${broken.length} of it not as it should be:`,
-    );
-    for (const fact of broken) verdict(false, fact);
+    end(checks.broken, Math.round((Date.now() - startedMs) / 1000));
     if (values.keep) await keep(mesh, shell);
-    return broken.length === 0 ? 0 : 1;
+    return checks.broken.length === 0 ? 0 : 1;
   } finally {
     await mesh.stop();
   }
 }
 
-process.exit(await main());
+function end(broken: readonly string[], seconds: number): void {
+  heading("End");
+  say();
+  if (broken.length === 0) return verdict(true, `Everything showed what it should, in ${seconds} s.`);
+  verdict(false, `${broken.length} of it not as it should be:`);
+  for (const fact of broken) verdict(false, fact);
+}
+
+try {
+  process.exit(await main());
+} catch (error) {
+  // Whoever stops it ends the process, with the signal's own exit code.
+  if (!isStopping()) {
+    console.error(error);
+    process.exit(1);
+  }
+}

@@ -83,7 +83,7 @@ export function journey(traces: Traces, change: Change): Journey | undefined {
   const hops = [
     hop(doneMs(patch), "API server", "the policy agrees, osm-config is stored"),
     hop(forwardedMs, "forwarder", "sees it in its watch and sends an event"),
-    ...(taken ? [hop(Date.parse(taken.time), "bus", "has taken it")] : []),
+    ...(taken ? [hop(Date.parse(taken.time), "bus", "has confirmed it to the forwarder")] : []),
     hop(Date.parse(String(pass["timestamp"])), "function", "rule and queue have passed it on: a pass begins"),
     hop(latest(maps), "ConfigMaps", `${maps.length} written, one for each service account`),
     ...(pokes.length === 0

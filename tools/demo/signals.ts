@@ -4,6 +4,13 @@ const exitCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 const signals = Object.keys(exitCodes) as readonly (keyof typeof exitCodes)[];
 const showCursor = "\u001b[?25h";
 
+let stopping = false;
+
+/** What fails from now on fails because it is being stopped. */
+export function isStopping(): boolean {
+  return stopping;
+}
+
 /**
  * Ends builds and downloads with this process while no world is there to do it. From then on the world's own listeners
  * stop what it holds, and end this process.
@@ -12,6 +19,8 @@ export function stopBeforeTheWorld(): void {
   if (process.stdout.isTTY) process.on("exit", () => process.stdout.write(showCursor));
   for (const signal of signals) {
     process.on(signal, () => {
+      if (!stopping) process.stdout.write("\nStopping …\n");
+      stopping = true;
       if (process.listenerCount(signal) > 1) return;
       endChildren();
       process.exit(exitCodes[signal]);

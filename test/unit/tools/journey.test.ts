@@ -66,7 +66,7 @@ describe("journey", () => {
       hops: [
         { ms: 2, station: "API server", what: "the policy agrees, osm-config is stored" },
         { ms: 5, station: "forwarder", what: "sees it in its watch and sends an event" },
-        { ms: 12, station: "bus", what: "has taken it" },
+        { ms: 12, station: "bus", what: "has confirmed it to the forwarder" },
         { ms: 40, station: "function", what: "rule and queue have passed it on: a pass begins" },
         { ms: 112, station: "ConfigMaps", what: "2 written, one for each service account" },
         { ms: 152, station: "pokes", what: "1 pods annotated: their kubelet looks at once" },
