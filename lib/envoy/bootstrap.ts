@@ -78,25 +78,22 @@ function statusListener(): Json {
         filters: [
           {
             name: "envoy.filters.network.http_connection_manager",
-            typed_config: typed(
-              "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-              {
-                stat_prefix: "status",
-                // A slow reader must not hold a connection for ever.
-                common_http_protocol_options: { idle_timeout: "30s" },
-                request_timeout: "10s",
-                http_filters: [
-                  {
-                    name: "envoy.filters.http.router",
-                    typed_config: typed("envoy.extensions.filters.http.router.v3.Router"),
-                  },
-                ],
-                route_config: {
-                  name: "status",
-                  virtual_hosts: [{ name: "status", domains: ["*"], routes: statusRoutes() }],
+            typed_config: typed("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager", {
+              stat_prefix: "status",
+              // A slow reader must not hold a connection for ever.
+              common_http_protocol_options: { idle_timeout: "30s" },
+              request_timeout: "10s",
+              http_filters: [
+                {
+                  name: "envoy.filters.http.router",
+                  typed_config: typed("envoy.extensions.filters.http.router.v3.Router"),
                 },
+              ],
+              route_config: {
+                name: "status",
+                virtual_hosts: [{ name: "status", domains: ["*"], routes: statusRoutes() }],
               },
-            ),
+            }),
           },
         ],
       },

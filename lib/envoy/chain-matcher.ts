@@ -11,8 +11,8 @@ export interface ChainDestinations {
  * The tree by which the listener chooses a chain: by destination port, then by address, then by the longest range; what
  * it does not find goes to the default chain.
  *
- * A range without a port holds for every port: it is repeated under each port that has entries of its own, because
- * Envoy does not come back from a port's subtree. Single addresses are matched as text, since Envoy still marks its range
+ * A range without a port holds for every port: it is repeated under each port that has entries of its own, so that
+ * nothing depends on whether Envoy comes back from a port's subtree (1.40.0 does). Single addresses are matched as text, since Envoy still marks its range
  * matcher as work in progress; it is rendered only where a real range is configured.
  *
  * @throws Error when one address and port is claimed by two chains; the mesh model must have decided

@@ -1,9 +1,9 @@
 import { ports } from "../mesh/names.ts";
 import type { InMeshDestination } from "../mesh/sidecar-policy.ts";
-import type { Json } from "./canonical-json.ts";
-import { clusterNames } from "./clusters.ts";
-import { chainMatcher } from "./chain-matcher.ts";
 import { accessLog } from "./access-log.ts";
+import type { Json } from "./canonical-json.ts";
+import { chainMatcher } from "./chain-matcher.ts";
+import { clusterNames } from "./clusters.ts";
 import { socketAddress, typed } from "./typed-config.ts";
 
 /** Names of filter chains, as they stand in access logs. */

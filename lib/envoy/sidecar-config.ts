@@ -23,5 +23,8 @@ export function sidecarConfig(policy: SidecarPolicy): SidecarConfig {
   const digest = createHash("sha256").update(canonicalJson(resources)).digest("hex").slice(0, 32);
   const file = (name: SidecarFile) =>
     canonicalJson({ version_info: digest, resources: resources[name] satisfies readonly Json[] });
-  return { digest, files: { "cds.json": file("cds.json"), "lds.json": file("lds.json"), "rds.json": file("rds.json") } };
+  return {
+    digest,
+    files: { "cds.json": file("cds.json"), "lds.json": file("lds.json"), "rds.json": file("rds.json") },
+  };
 }

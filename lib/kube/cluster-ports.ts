@@ -104,7 +104,10 @@ export function clusterPorts(
   };
 }
 
-async function goneIf(reasons: readonly EgressError["reason"][], write: () => Promise<unknown>): Promise<"done" | "gone"> {
+async function goneIf(
+  reasons: readonly EgressError["reason"][],
+  write: () => Promise<unknown>,
+): Promise<"done" | "gone"> {
   try {
     await write();
     return "done";

@@ -1,5 +1,5 @@
 import type { KubeConfig, RequestContext } from "@kubernetes/client-node";
-import { Agent, request as httpRequest, type Dispatcher } from "undici";
+import { Agent, type Dispatcher, request as httpRequest } from "undici";
 import { EgressError, type Reason } from "../errors.ts";
 
 /**
@@ -89,9 +89,7 @@ export function connectionTo(
         accept: request.accept ?? "application/json",
         "user-agent": "osm-egress",
         ...(request.body === undefined ? {} : { "content-type": request.contentType ?? "application/json" }),
-        ...(impersonate
-          ? { "impersonate-user": impersonate.user, "impersonate-group": [...impersonate.groups] }
-          : {}),
+        ...(impersonate ? { "impersonate-user": impersonate.user, "impersonate-group": [...impersonate.groups] } : {}),
         ...identity.headers,
       },
       ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),

@@ -1,5 +1,5 @@
 import { apiVersion } from "../mesh/names.ts";
-import { pathOf, type KubeObject, type Resource } from "./objects.ts";
+import { type KubeObject, pathOf, type Resource } from "./objects.ts";
 
 const registration = "admissionregistration.k8s.io/v1";
 const rbac = "rbac.authorization.k8s.io/v1";

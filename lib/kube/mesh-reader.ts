@@ -3,7 +3,7 @@ import type { MeshInjectionSpec } from "../mesh/injection.ts";
 import { apiVersion, injectionName, labels, type MeshPlace, osmConfigName, rolloutName } from "../mesh/names.ts";
 import type { Account, MeshObservation, ObservedOsmConfig } from "../rollout/observation.ts";
 import type { RolloutStatus } from "../rollout/status.ts";
-import { metadataOnly, type KubeConnection } from "./connection.ts";
+import { type KubeConnection, metadataOnly } from "./connection.ts";
 import { readLease, type ServerClock } from "./lease.ts";
 import { listAll } from "./list.ts";
 import { read } from "./objects.ts";

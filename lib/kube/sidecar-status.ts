@@ -1,4 +1,4 @@
-import { verificationQuery, parseAnswer } from "../envoy/verification-query.ts";
+import { parseAnswer, verificationQuery } from "../envoy/verification-query.ts";
 import { ports } from "../mesh/names.ts";
 import type { Answer, ObservedPod } from "../rollout/observation.ts";
 import type { KubeConnection } from "./connection.ts";

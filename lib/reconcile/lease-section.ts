@@ -11,8 +11,8 @@ import { runningSidecars, wantedDigestOf } from "../rollout/pod-checks.ts";
 import { type Wanted, wantedMesh } from "../rollout/wanted.ts";
 import type { PassContext } from "./pass.ts";
 import type { PassMemory } from "./pass-memory.ts";
-import type { ClusterPorts, HeldLease } from "./ports.ts";
 import { poke } from "./poke.ts";
+import type { ClusterPorts, HeldLease } from "./ports.ts";
 import { Verification } from "./verification.ts";
 
 /** What a pass knows after it has written: the world as it is now, as far as this pass is concerned. */
@@ -130,9 +130,9 @@ async function pokeAll(
       held = renewed;
     }
     await Promise.all(
-      due.slice(start, start + chunk).map((pod) => {
+      due.slice(start, start + chunk).map(async (pod) => {
         const digest = wantedDigestOf(pod, wanted);
-        return digest === undefined ? undefined : poke(ports, context.log, pod, digest);
+        if (digest !== undefined) await poke(ports, context.log, pod, digest);
       }),
     );
   }

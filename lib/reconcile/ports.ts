@@ -1,6 +1,6 @@
-import type { ConfigMapWrite } from "../rollout/config-writes.ts";
 import type { MeshInjectionSpec } from "../mesh/injection.ts";
 import type { RunningSettings } from "../mesh/running-settings.ts";
+import type { ConfigMapWrite } from "../rollout/config-writes.ts";
 import type { Answer, MeshObservation, ObservedLease, ObservedPod, SidecarConfigMap } from "../rollout/observation.ts";
 import type { ConfigEvent } from "../rollout/result-events.ts";
 import type { RolloutStatus } from "../rollout/status.ts";

@@ -72,17 +72,13 @@ async function underLease(
   const written = await writeUnderLease(ports, context, seen, memory, pods);
   if (written === "again") return { kind: "again" };
   const { wanted, verification, refusal } = written;
-  if (pods === undefined && mustWriteForPods(written.seen, wanted, written.pods, ports.nowMs())) return { kind: "again" };
+  if (pods === undefined && mustWriteForPods(written.seen, wanted, written.pods, ports.nowMs()))
+    return { kind: "again" };
   const result = await verification.run();
   return result.kind === "again" || refusal === undefined ? result : { ...result, refusal };
 }
 
 /** What only the list of pods tells: accounts without a ConfigMap, ConfigMaps without anybody. */
-function mustWriteForPods(
-  seen: MeshObservation,
-  wanted: Wanted,
-  pods: readonly ObservedPod[],
-  nowMs: number,
-): boolean {
+function mustWriteForPods(seen: MeshObservation, wanted: Wanted, pods: readonly ObservedPod[], nowMs: number): boolean {
   return unknownAccounts(wanted, pods).length > 0 || orphans(seen, pods, nowMs).length > 0;
 }

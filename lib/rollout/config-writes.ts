@@ -1,7 +1,13 @@
 import { isDeepStrictEqual } from "node:util";
 import { sidecarFiles } from "../mesh/names.ts";
 import { sidecarConfigName } from "../mesh/sidecar-config-name.ts";
-import { type Account, accountKey, type MeshObservation, type ObservedPod, type SidecarConfigMap } from "./observation.ts";
+import {
+  type Account,
+  accountKey,
+  type MeshObservation,
+  type ObservedPod,
+  type SidecarConfigMap,
+} from "./observation.ts";
 import type { Wanted, WantedConfig } from "./wanted.ts";
 
 /** What a pass must write besides status and pods; only the holder of the Lease may. */

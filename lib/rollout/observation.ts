@@ -1,8 +1,8 @@
 import type { SidecarAnswer } from "../envoy/verification-query.ts";
 import type { MeshService } from "../mesh/in-mesh.ts";
 import type { MeshInjectionSpec } from "../mesh/injection.ts";
-import type { RunningSettings } from "../mesh/running-settings.ts";
 import type { SidecarFile } from "../mesh/names.ts";
+import type { RunningSettings } from "../mesh/running-settings.ts";
 import type { RolloutStatus } from "./status.ts";
 
 /** What one look at the API server shows of the mesh, without its pods. */
@@ -80,7 +80,9 @@ export interface Poke {
 }
 
 /** What came of asking a sidecar. */
-export type Answer = { readonly kind: "answered"; readonly says: SidecarAnswer } | { readonly kind: "silent"; readonly why: string };
+export type Answer =
+  | { readonly kind: "answered"; readonly says: SidecarAnswer }
+  | { readonly kind: "silent"; readonly why: string };
 
 export function podKey(pod: { readonly namespace: string; readonly name: string }): string {
   return `${pod.namespace}/${pod.name}`;

@@ -23,7 +23,9 @@ export function podState(pod: ObservedPod, answer: Answer, wantedDigest: string)
   if (listeners === wantedDigest && clusters === wantedDigest && (routes ?? wantedDigest) === wantedDigest) {
     return { kind: "verified", openEgress, draining };
   }
-  return refusedUpdates > 0 ? { kind: "rejected" } : { kind: "differs", runs: listeners === "" ? "nothing" : listeners };
+  return refusedUpdates > 0
+    ? { kind: "rejected" }
+    : { kind: "differs", runs: listeners === "" ? "nothing" : listeners };
 }
 
 /** The digest that a pod must run; undefined for one whose account is not configured yet. */
@@ -67,8 +69,6 @@ export function podsToAsk(
 ): readonly ObservedPod[] {
   return runningSidecars(pods).filter(
     (pod) =>
-      everybody ||
-      !isPokedFor(pod, wantedDigestOf(pod, wanted)) ||
-      suspects.has(`${pod.namespace}/${pod.configMap}`),
+      everybody || !isPokedFor(pod, wantedDigestOf(pod, wanted)) || suspects.has(`${pod.namespace}/${pod.configMap}`),
   );
 }

@@ -1,8 +1,8 @@
 import { drainSeconds } from "../envoy/bootstrap.ts";
 import { type ObservedPod, podKey } from "./observation.ts";
 import { deadlineMs, describeState, type PodState } from "./pod-checks.ts";
-import { conditionOf, type Lagging, type RolloutStatus, type SidecarCounts } from "./status.ts";
 import type { Target } from "./status.ts";
+import { conditionOf, type Lagging, type RolloutStatus, type SidecarCounts } from "./status.ts";
 
 /** All running sidecars, sorted by what they said. Names are `namespace/name`. */
 export interface Tally {
@@ -58,8 +58,7 @@ export function tallyOf(checked: readonly CheckedPod[], before: RolloutStatus, t
       continue;
     }
     // A container's start has whole seconds.
-    const startedLater =
-      !suspect && convergedMs !== undefined && (pod.sidecarStartedAtMs ?? 0) + 999 > convergedMs;
+    const startedLater = !suspect && convergedMs !== undefined && (pod.sidecarStartedAtMs ?? 0) + 999 > convergedMs;
     if (state === "not-asked") {
       if (!startedLater) pending.push(name);
       continue;

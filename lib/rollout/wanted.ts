@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import { sidecarConfig, type SidecarConfig } from "../envoy/sidecar-config.ts";
+import { type SidecarConfig, sidecarConfig } from "../envoy/sidecar-config.ts";
 import { inMeshDestinations } from "../mesh/in-mesh.ts";
-import { type MeshInjectionSpec, injectionDefaults } from "../mesh/injection.ts";
+import { injectionDefaults, type MeshInjectionSpec } from "../mesh/injection.ts";
 import {
   type ConfigProblem,
   defaultSettings,

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { sidecarConfig, type SidecarConfig } from "#lib/envoy/sidecar-config.ts";
 import { fileSubscription } from "#lib/envoy/bootstrap.ts";
 import { routeConfigName } from "#lib/envoy/routes.ts";
+import { type SidecarConfig, sidecarConfig } from "#lib/envoy/sidecar-config.ts";
 import { typed } from "#lib/envoy/typed-config.ts";
 import { policies } from "./policies.ts";
 import { type RunningSidecar, startSidecar } from "./sidecar.ts";
@@ -50,9 +50,31 @@ describe("what an app reaches", () => {
     ["on-policies-one", { [outside]: true, [inMesh]: false, "10.96.0.99:80": true }],
     ["off-policies-many-ports", { [outside]: false, [inMesh]: false, "10.96.0.30:5432": false }],
     ["on-permissive-many-ports", { [outside]: true, [inMesh]: true, "10.96.0.20:443": true, "10.96.0.30:5432": true }],
-    ["off-permissive-shared-port", { "10.96.0.20:80": true, "10.96.0.21:80": true, "10.96.0.22:80": true, "10.96.0.23:80": false }],
-    ["on-ranges", { [outside]: true, "10.244.3.4:80": false, "10.244.3.4:9000": false, "10.245.7.9:443": false, "10.245.7.8:443": true }],
-    ["on-permissive-ranges", { [outside]: true, [inMesh]: true, "10.244.3.4:80": false, "10.245.7.9:80": false, "10.245.7.9:9000": false, "10.246.0.1:80": true }],
+    [
+      "off-permissive-shared-port",
+      { "10.96.0.20:80": true, "10.96.0.21:80": true, "10.96.0.22:80": true, "10.96.0.23:80": false },
+    ],
+    [
+      "on-ranges",
+      {
+        [outside]: true,
+        "10.244.3.4:80": false,
+        "10.244.3.4:9000": false,
+        "10.245.7.9:443": false,
+        "10.245.7.8:443": true,
+      },
+    ],
+    [
+      "on-permissive-ranges",
+      {
+        [outside]: true,
+        [inMesh]: true,
+        "10.244.3.4:80": false,
+        "10.245.7.9:80": false,
+        "10.245.7.9:9000": false,
+        "10.246.0.1:80": true,
+      },
+    ],
   ])("%s", async (name, destinations) => {
     await running.run(config(name));
     const found: Record<string, boolean> = {};
@@ -72,11 +94,17 @@ test("Services that come and go leave every connection alone and drain no chain"
   for (const { socket } of connections) socket.destroy();
 });
 
-test("off cuts a sending connection at once, an idle one by 5.5 s, and none that is in-mesh", { timeout: 60_000 }, async () => {
+test("off cuts a sending connection at once, an idle one by 5.5 s, and none that is in-mesh", {
+  timeout: 60_000,
+}, async () => {
   await running.run(config("on-permissive-one"));
-  const [sending, idle, sendingInMesh, idleInMesh] = await Promise.all([outside, outside, inMesh, inMesh].map(running.open));
+  const [sending, idle, sendingInMesh, idleInMesh] = await Promise.all(
+    [outside, outside, inMesh, inMesh].map(running.open),
+  );
   if (!sending || !idle || !sendingInMesh || !idleInMesh) throw new Error("four connections");
-  expect(await Promise.all([sending, idle, sendingInMesh, idleInMesh].map((one) => one.echoes("hello")))).not.toContain(false);
+  expect(await Promise.all([sending, idle, sendingInMesh, idleInMesh].map((one) => one.echoes("hello")))).not.toContain(
+    false,
+  );
   const writer = setInterval(() => [sending, sendingInMesh].map(({ socket }) => socket.write("x")), 10);
 
   expect((await running.ask()).says.openEgress).toBe(2);
@@ -108,7 +136,10 @@ test("routes say their version too, where a chain refers to them, and count what
           stat_prefix: "in-mesh",
           rds: { route_config_name: routeConfigName, config_source: fileSubscription("rds.json") },
           http_filters: [
-            { name: "envoy.filters.http.router", typed_config: typed("envoy.extensions.filters.http.router.v3.Router") },
+            {
+              name: "envoy.filters.http.router",
+              typed_config: typed("envoy.extensions.filters.http.router.v3.Router"),
+            },
           ],
         }),
       },
@@ -133,7 +164,10 @@ test("a file that Envoy cannot use is refused and counted, and what ran goes on"
   const good = config("on-permissive-one");
   await running.run(good);
   const { listeners, refusedUpdates } = (await running.ask()).says;
-  await running.put({ ...good.files, "lds.json": good.files["lds.json"].replace(good.digest, "0".repeat(32)).replace("tcp_proxy.v3", "tcp_proxy.v9") });
+  await running.put({
+    ...good.files,
+    "lds.json": good.files["lds.json"].replace(good.digest, "0".repeat(32)).replace("tcp_proxy.v3", "tcp_proxy.v9"),
+  });
   await expect.poll(async () => (await running.ask()).says.refusedUpdates).toBeGreaterThan(refusedUpdates);
   expect((await running.ask()).says.listeners).toBe(listeners);
   expect(await reaches(outside)).toBe(true);

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { envoyArguments } from "#lib/envoy/bootstrap.ts";
 import type { SidecarConfig } from "#lib/envoy/sidecar-config.ts";
 import { parseAnswer, type SidecarAnswer, verificationQuery } from "#lib/envoy/verification-query.ts";
-import { ports, sidecar, type SidecarFile } from "#lib/mesh/names.ts";
+import { ports, type SidecarFile, sidecar } from "#lib/mesh/names.ts";
 import { ensureEnvoy } from "../../tools/setup/envoy.ts";
 import { openNamespaces } from "../cluster/namespaces.ts";
 

@@ -46,8 +46,22 @@ const step: fc.Arbitrary<Step> = fc.oneof(
         },
     ),
   },
-  { weight: 4, arbitrary: fc.integer({ min: 0, max: 200 }).map((ms): Step => (cluster) => cluster.clock.pass(ms)) },
-  { weight: 1, arbitrary: fc.integer({ min: 200, max: 25_000 }).map((ms): Step => (cluster) => cluster.clock.pass(ms)) },
+  {
+    weight: 4,
+    arbitrary: fc.integer({ min: 0, max: 200 }).map(
+      (ms): Step =>
+        (cluster) =>
+          cluster.clock.pass(ms),
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.integer({ min: 200, max: 25_000 }).map(
+      (ms): Step =>
+        (cluster) =>
+          cluster.clock.pass(ms),
+    ),
+  },
   {
     weight: 2,
     arbitrary: fc
@@ -72,7 +86,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
-test("any order, repetition, loss and death of passes ends on the last value after one more pass", { timeout: 600_000 }, async () => {
+test("any order, repetition, loss and death of passes ends on the last value after one more pass", {
+  timeout: 600_000,
+}, async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 14 }), fc.constantFrom("true", "false"), async (steps, last) => {
       const cluster = await meshAtRest();
@@ -99,7 +115,9 @@ test("any order, repetition, loss and death of passes ends on the last value aft
   );
 });
 
-test("a change that is followed by its own hint needs no other, whatever else goes on", { timeout: 600_000 }, async () => {
+test("a change that is followed by its own hint needs no other, whatever else goes on", {
+  timeout: 600_000,
+}, async () => {
   const change = fc.record({
     egress: fc.constantFrom("true", "false"),
     fates: fates.map(
@@ -127,7 +145,9 @@ test("a change that is followed by its own hint needs no other, whatever else go
   );
 });
 
-test("whatever is said while a pass runs, AllVerified is never said of a sidecar that runs something else", { timeout: 600_000 }, async () => {
+test("whatever is said while a pass runs, AllVerified is never said of a sidecar that runs something else", {
+  timeout: 600_000,
+}, async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 14 }), async (steps) => {
       const cluster = await meshAtRest();
@@ -151,7 +171,10 @@ test("whatever is said while a pass runs, AllVerified is never said of a sidecar
 });
 
 test("no text that is no boolean moves a mesh, whatever else is in osm-config", { timeout: 600_000 }, async () => {
-  const text = fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom("", " true", "tRUE", "yes", "on", "ture", "ON", "2"));
+  const text = fc.oneof(
+    fc.string({ unit: "binary" }),
+    fc.constantFrom("", " true", "tRUE", "yes", "on", "ture", "ON", "2"),
+  );
   await fc.assert(
     fc.asyncProperty(
       fc.constantFrom("on" as const, "off" as const),

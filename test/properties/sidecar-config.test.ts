@@ -62,7 +62,11 @@ test("canonical JSON: the same value, the same text; the text is the value; in a
   const reordered = (value: Json): Json => {
     if (Array.isArray(value)) return value.map(reordered);
     if (typeof value !== "object" || value === null) return value;
-    return Object.fromEntries(Object.entries(value).reverse().map(([key, inner]) => [key, reordered(inner as Json)]));
+    return Object.fromEntries(
+      Object.entries(value)
+        .reverse()
+        .map(([key, inner]) => [key, reordered(inner as Json)]),
+    );
   };
   fc.assert(
     fc.property(fc.jsonValue({ noUnicodeString: false } as object), (value) => {
@@ -76,13 +80,28 @@ test("canonical JSON: the same value, the same text; the text is the value; in a
 });
 
 test("no text in osm-config changes a sidecar's bytes but a good one: bad keys keep the last good", () => {
-  const last: MeshSettings = { ...parseOsmConfig({ egress: "true" }).settings, permissive: true, inMeshCidrs: ["10.244.0.0/16"] };
+  const last: MeshSettings = {
+    ...parseOsmConfig({ egress: "true" }).settings,
+    permissive: true,
+    inMeshCidrs: ["10.244.0.0/16"],
+  };
   const running = { egress: true, permissive: last.permissive, inMeshCidrs: last.inMeshCidrs };
   const bad = fc.string({ unit: "binary", maxLength: 80 }).filter((text) => {
-    const { egress, problems } = parseOsmConfig({ egress: text, permissive_traffic_policy_mode: text, in_mesh_ip_ranges: text });
+    const { egress, problems } = parseOsmConfig({
+      egress: text,
+      permissive_traffic_policy_mode: text,
+      in_mesh_ip_ranges: text,
+    });
     return egress === undefined && problems.length === 3;
   });
-  const web: MeshService = { namespace: "shop", name: "web", type: "ClusterIP", clusterIP: "10.96.0.20", hasSelector: true, ports: [80] };
+  const web: MeshService = {
+    namespace: "shop",
+    name: "web",
+    type: "ClusterIP",
+    clusterIP: "10.96.0.20",
+    hasSelector: true,
+    ports: [80],
+  };
   const seen = meshSeen({ services: [web], running });
   const bytes = (text: string, others: Readonly<Record<string, string>>) =>
     wantedMesh({

@@ -43,7 +43,10 @@ export class Clock {
   }
 
   #step(): boolean {
-    const next = this.#timers.reduce<Timer | undefined>((best, timer) => (best && before(best, timer) ? best : timer), undefined);
+    const next = this.#timers.reduce<Timer | undefined>(
+      (best, timer) => (best && before(best, timer) ? best : timer),
+      undefined,
+    );
     if (!next) return false;
     this.#timers = this.#timers.filter((timer) => timer !== next);
     this.#nowMs = Math.max(this.#nowMs, next.atMs);

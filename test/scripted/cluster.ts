@@ -1,4 +1,4 @@
-import { EgressError } from "#lib/errors.ts";
+import type { EgressError } from "#lib/errors.ts";
 import type { MeshService } from "#lib/mesh/in-mesh.ts";
 import type { MeshInjectionSpec } from "#lib/mesh/injection.ts";
 import { sidecarConfigName } from "#lib/mesh/sidecar-config-name.ts";
@@ -41,7 +41,9 @@ export class ScriptedCluster {
   watchStatus: (status: RolloutStatus) => void = () => undefined;
   /** Port calls by verb. */
   readonly calls = new Map<string, number>();
-  #osmConfig: { readonly resourceVersion: string; readonly data: Readonly<Record<string, string>> | undefined } | undefined;
+  #osmConfig:
+    | { readonly resourceVersion: string; readonly data: Readonly<Record<string, string>> | undefined }
+    | undefined;
   #version = 100;
 
   nextVersion(): string {

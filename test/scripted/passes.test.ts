@@ -75,14 +75,22 @@ const rows: readonly Row[] = [
     name: "a value that is no boolean",
     from: "on",
     arrange: (cluster) => cluster.setOsmConfig({ ...on, egress: "ture" }),
-    writes: ["status Idle on 3/3 AllVerified not accepted", "publish Egress Value Rejected", "event EgressValueRejected"],
+    writes: [
+      "status Idle on 3/3 AllVerified not accepted",
+      "publish Egress Value Rejected",
+      "event EgressValueRejected",
+    ],
     after: (cluster) => expect(cluster.status.observed).not.toHaveProperty("egress"),
   },
   {
     name: "osm-config deleted",
     from: "on",
     arrange: (cluster) => cluster.setOsmConfig(undefined),
-    writes: ["status Idle on 3/3 AllVerified not accepted", "publish Egress Value Rejected", "event EgressValueRejected"],
+    writes: [
+      "status Idle on 3/3 AllVerified not accepted",
+      "publish Egress Value Rejected",
+      "event EgressValueRejected",
+    ],
   },
   {
     name: "osm-config deleted and the status lost: what the ConfigMaps say stands",

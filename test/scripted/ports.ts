@@ -38,7 +38,13 @@ export function scriptedPorts(cluster: ScriptedCluster, passId: string, fates: F
     const noAnswer = () => new EgressError("api-unavailable", `${verb}: no answer`, new Error("socket closed"));
     if (fate.unanswered === "before") throw noAnswer();
     if (fate.lateMs !== undefined) {
-      clock.after(fate.lateMs, () => void Promise.resolve().then(effect).catch(() => undefined));
+      clock.after(
+        fate.lateMs,
+        () =>
+          void Promise.resolve()
+            .then(effect)
+            .catch(() => undefined),
+      );
       throw noAnswer();
     }
     const result = await effect();
@@ -149,7 +155,10 @@ export function scriptedPorts(cluster: ScriptedCluster, passId: string, fates: F
         if (cluster.rollout?.resourceVersion !== resourceVersion) return "conflict";
         wrote(describe(status));
         cluster.watchStatus(status);
-        cluster.rollout = { resourceVersion: cluster.nextVersion(), status: JSON.parse(JSON.stringify(status)) as RolloutStatus };
+        cluster.rollout = {
+          resourceVersion: cluster.nextVersion(),
+          status: JSON.parse(JSON.stringify(status)) as RolloutStatus,
+        };
         return cluster.rollout.resourceVersion;
       }),
     recordEvent: (event) =>

@@ -26,6 +26,8 @@ export class ScriptedPod {
   /** Connections to the outside, by how they behave when their chain goes. */
   idleConnections = 0;
   sendingConnections = 0;
+  /** Connections that no drain ends. */
+  stuckConnections = 0;
   pokes = 0;
   #files: Files | undefined;
   #runs = "";
@@ -124,7 +126,7 @@ export class ScriptedPod {
       clusters: this.#runs,
       refusedUpdates: this.#refusedUpdates,
       draining: this.#draining,
-      openEgress: this.idleConnections + this.sendingConnections,
+      openEgress: this.idleConnections + this.sendingConnections + this.stuckConnections,
     };
     return { kind: "answered", says };
   }

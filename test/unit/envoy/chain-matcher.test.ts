@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { chainMatcher, type ChainDestinations } from "#lib/envoy/chain-matcher.ts";
 import type { Json } from "#lib/envoy/canonical-json.ts";
+import { type ChainDestinations, chainMatcher } from "#lib/envoy/chain-matcher.ts";
 
 interface Matcher {
   readonly matcher_tree: {
@@ -42,8 +42,17 @@ function chainOf(tree: Json, address: string, port: number): string {
 
 const wanted: readonly ChainDestinations[] = [
   { chain: "loop", destinations: [{ port: 15_001 }] },
-  { chain: "allowed", destinations: [{ cidr: "10.96.0.20/32", port: 80 }, { cidr: "10.97.0.0/16", port: 80 }] },
-  { chain: "refused", destinations: [{ cidr: "10.97.1.0/24", port: 80 }, { cidr: "10.244.0.0/16" }, { cidr: "10.245.0.1/32" }] },
+  {
+    chain: "allowed",
+    destinations: [
+      { cidr: "10.96.0.20/32", port: 80 },
+      { cidr: "10.97.0.0/16", port: 80 },
+    ],
+  },
+  {
+    chain: "refused",
+    destinations: [{ cidr: "10.97.1.0/24", port: 80 }, { cidr: "10.244.0.0/16" }, { cidr: "10.245.0.1/32" }],
+  },
 ];
 
 describe("a connection to", () => {
@@ -67,15 +76,33 @@ describe("a connection to", () => {
 });
 
 test.each<readonly [string, readonly ChainDestinations[]]>([
-  ["an address", [{ chain: "a", destinations: [{ cidr: "10.0.0.1/32", port: 80 }] }, { chain: "b", destinations: [{ cidr: "10.0.0.1/32", port: 80 }] }]],
-  ["a range", [{ chain: "a", destinations: [{ cidr: "10.0.0.0/8" }] }, { chain: "b", destinations: [{ cidr: "10.0.0.0/8" }] }]],
+  [
+    "an address",
+    [
+      { chain: "a", destinations: [{ cidr: "10.0.0.1/32", port: 80 }] },
+      { chain: "b", destinations: [{ cidr: "10.0.0.1/32", port: 80 }] },
+    ],
+  ],
+  [
+    "a range",
+    [
+      { chain: "a", destinations: [{ cidr: "10.0.0.0/8" }] },
+      { chain: "b", destinations: [{ cidr: "10.0.0.0/8" }] },
+    ],
+  ],
 ])("%s claimed by two chains is an error", (_, claims) => {
   expect(() => chainMatcher(claims)).toThrow(/belongs to chain a and to b/);
 });
 
 test("one address on two ports may have two chains, and one chain may claim an address twice", () => {
   const claims = [
-    { chain: "a", destinations: [{ cidr: "10.0.0.1/32", port: 80 }, { cidr: "10.0.0.1/32", port: 80 }] },
+    {
+      chain: "a",
+      destinations: [
+        { cidr: "10.0.0.1/32", port: 80 },
+        { cidr: "10.0.0.1/32", port: 80 },
+      ],
+    },
     { chain: "b", destinations: [{ cidr: "10.0.0.1/32", port: 81 }] },
   ];
   expect([80, 81].map((port) => chainOf(chainMatcher(claims), "10.0.0.1", port))).toEqual(["a", "b"]);

@@ -30,7 +30,11 @@ test.each([
   ["a rejected listener", { "listener_manager.lds.update_rejected": 2 }, { refusedUpdates: 2 }],
   ["a file that was no JSON", { "cluster_manager.cds.update_failure": 1 }, { refusedUpdates: 1 }],
   ["rejected routes", { "http.in-mesh.rds.in-mesh.update_rejected": 1 }, { refusedUpdates: 1 }],
-  ["both kinds", { "listener_manager.lds.update_rejected": 2, "cluster_manager.cds.update_failure": 1 }, { refusedUpdates: 3 }],
+  [
+    "both kinds",
+    { "listener_manager.lds.update_rejected": 2, "cluster_manager.cds.update_failure": 1 },
+    { refusedUpdates: 3 },
+  ],
   ["a whole listener draining", { "listener_manager.total_listeners_draining": 1 }, { draining: 2 }],
   ["no passthrough cluster", { "cluster.passthrough-outbound.upstream_cx_active": undefined }, { openEgress: 0 }],
   ["another cluster's connections", { "cluster.in-mesh.upstream_cx_active": 9 }, {}],

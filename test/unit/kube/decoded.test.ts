@@ -7,7 +7,11 @@ import { configAtRest } from "../../scripted/world-at-rest.ts";
 const digest = "0123456789abcdef0123456789abcdef";
 const startedAt = "2026-11-01T12:00:00Z";
 
-function pod({ metadata = {}, spec = {}, statuses = [{ name: "envoy", state: { running: { startedAt } } }] as unknown } = {}) {
+function pod({
+  metadata = {},
+  spec = {},
+  statuses = [{ name: "envoy", state: { running: { startedAt } } }] as unknown,
+} = {}) {
   return {
     metadata: { namespace: "shop", name: "web-1", uid: "u", ...metadata },
     spec: {
@@ -36,11 +40,27 @@ describe("a pod", () => {
     ["injected", {}, {}],
     ["on its way out", { metadata: { deletionTimestamp: "x" } }, { terminating: true }],
     ["without an account", { spec: { serviceAccountName: undefined } }, { account: "default" }],
-    ["poked", { metadata: { annotations: { [annotations.poke]: `${digest} ${startedAt}` } } }, { poke: { digest, atMs: Date.parse(startedAt) } }],
-    ["waiting for its sidecar", { statuses: [{ name: "envoy", state: { waiting: {} } }] }, { sidecarStartedAtMs: undefined }],
+    [
+      "poked",
+      { metadata: { annotations: { [annotations.poke]: `${digest} ${startedAt}` } } },
+      { poke: { digest, atMs: Date.parse(startedAt) } },
+    ],
+    [
+      "waiting for its sidecar",
+      { statuses: [{ name: "envoy", state: { waiting: {} } }] },
+      { sidecarStartedAtMs: undefined },
+    ],
     ["not looked at by its kubelet yet", { statuses: undefined as unknown as [] }, {}],
-    ["whose other init container runs", { statuses: [{ name: "osm-init", state: { running: { startedAt } } }] }, { sidecarStartedAtMs: undefined }],
-    ["running since an unknown time", { statuses: [{ name: "envoy", state: { running: {} } }] }, { sidecarStartedAtMs: 0 }],
+    [
+      "whose other init container runs",
+      { statuses: [{ name: "osm-init", state: { running: { startedAt } } }] },
+      { sidecarStartedAtMs: undefined },
+    ],
+    [
+      "running since an unknown time",
+      { statuses: [{ name: "envoy", state: { running: {} } }] },
+      { sidecarStartedAtMs: 0 },
+    ],
   ])("%s", (_, difference, expected) => {
     expect(decodePod(pod(difference))).toEqual({ ...decoded, ...expected });
   });
@@ -62,19 +82,39 @@ test("a poke comes back from its text", () => {
   expect(decodePoke(pokeText(digest, 1_700_000_000_123))).toEqual({ digest, atMs: 1_700_000_000_123 });
 });
 
-test.each([undefined, "", digest, `${digest} yesterday`, `${digest.slice(1)} ${startedAt}`, `${digest.toUpperCase()} ${startedAt}`, `${digest}  ${startedAt}`])(
-  "%j is no poke",
-  (text) => expect(decodePoke(text)).toBeUndefined(),
-);
+test.each([
+  undefined,
+  "",
+  digest,
+  `${digest} yesterday`,
+  `${digest.slice(1)} ${startedAt}`,
+  `${digest.toUpperCase()} ${startedAt}`,
+  `${digest}  ${startedAt}`,
+])("%j is no poke", (text) => expect(decodePoke(text)).toBeUndefined());
 
 const running = { egress: true, permissive: false, inMeshCidrs: [] };
-const write = { account: { namespace: "shop", name: "web" }, name: "osm-sidecar.web", config: configAtRest(), changesFiles: true };
+const write = {
+  account: { namespace: "shop", name: "web" },
+  name: "osm-sidecar.web",
+  config: configAtRest(),
+  changesFiles: true,
+};
 
 function stored(difference: Readonly<Record<string, string | undefined>> = {}, name = "osm-sidecar.web") {
   const { metadata, ...rest } = sidecarConfigMap(write, running, 7, "osm");
   const notes = { ...(metadata["annotations"] as object), ...difference };
   const labelled = metadata["labels"];
-  return { ...rest, metadata: { ...metadata, labels: labelled, name, resourceVersion: "5", creationTimestamp: startedAt, annotations: notes } };
+  return {
+    ...rest,
+    metadata: {
+      ...metadata,
+      labels: labelled,
+      name,
+      resourceVersion: "5",
+      creationTimestamp: startedAt,
+      annotations: notes,
+    },
+  };
 }
 
 const read = {

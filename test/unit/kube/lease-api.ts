@@ -28,12 +28,19 @@ export class LeaseApi {
 
   /** As somebody else would write it. */
   write(spec: Partial<StoredLease["spec"]>, annotations?: Readonly<Record<string, string>>): void {
-    const before = this.stored?.spec ?? { holderIdentity: "", leaseTransitions: 0, leaseDurationSeconds: 20, renewTime: "" };
+    const before = this.stored?.spec ?? {
+      holderIdentity: "",
+      leaseTransitions: 0,
+      leaseDurationSeconds: 20,
+      renewTime: "",
+    };
     this.#store({ metadata: annotations === undefined ? {} : { annotations }, spec: { ...before, ...spec } });
   }
 
   #store(lease: StoredLease): StoredLease {
-    const same = JSON.stringify({ ...lease.metadata, resourceVersion: "" }) === JSON.stringify({ ...this.stored?.metadata, resourceVersion: "" });
+    const same =
+      JSON.stringify({ ...lease.metadata, resourceVersion: "" }) ===
+      JSON.stringify({ ...this.stored?.metadata, resourceVersion: "" });
     // A write that changes nothing makes no version, as at a real one.
     if (this.stored && same && JSON.stringify(lease.spec) === JSON.stringify(this.stored.spec)) return this.stored;
     this.stored = { ...lease, metadata: { ...lease.metadata, resourceVersion: String(++this.#version) } };
@@ -50,7 +57,8 @@ export class LeaseApi {
     const lease = body as StoredLease;
     if (method === "POST") return this.stored ? respond(409, { message: "exists" }) : respond(201, this.#store(lease));
     if (!this.stored) return respond(404, { message: "not found" });
-    if (lease.metadata.resourceVersion !== this.stored.metadata.resourceVersion) return respond(409, { message: "changed" });
+    if (lease.metadata.resourceVersion !== this.stored.metadata.resourceVersion)
+      return respond(409, { message: "changed" });
     return respond(200, this.#store(lease));
   }
 }

@@ -30,7 +30,11 @@ describe("taking", () => {
     const { api, seen, mine } = await opened();
     if (transitions !== undefined) api.write({ leaseTransitions: transitions });
     expect(await mine.take(await seen(), atLeast)).toMatchObject({ number, marked: false });
-    expect(api.stored?.spec).toMatchObject({ holderIdentity: "me", leaseTransitions: number, leaseDurationSeconds: 20 });
+    expect(api.stored?.spec).toMatchObject({
+      holderIdentity: "me",
+      leaseTransitions: number,
+      leaseDurationSeconds: 20,
+    });
     expect(await leaseNumber(api.connection, "osm-system")).toBe(number);
   });
 
@@ -106,12 +110,15 @@ describe("letting go", () => {
     expect(renewed !== "lost" && (await mine.release(renewed))).toBe("marked");
   });
 
-  test.each(["release", "renew"] as const)("%s of one that somebody else has taken meanwhile: lost, and left alone", async (verb) => {
-    const { api, mine, taken } = await held();
-    api.write({ holderIdentity: "other", leaseTransitions: 2 });
-    expect(await mine[verb](taken)).toBe("lost");
-    expect(api.stored?.spec).toMatchObject({ holderIdentity: "other", leaseTransitions: 2 });
-  });
+  test.each(["release", "renew"] as const)(
+    "%s of one that somebody else has taken meanwhile: lost, and left alone",
+    async (verb) => {
+      const { api, mine, taken } = await held();
+      api.write({ holderIdentity: "other", leaseTransitions: 2 });
+      expect(await mine[verb](taken)).toBe("lost");
+      expect(api.stored?.spec).toMatchObject({ holderIdentity: "other", leaseTransitions: 2 });
+    },
+  );
 
   test.each(["release", "renew"] as const)("%s of one that is gone: lost", async (verb) => {
     const { api, mine, taken } = await held();

@@ -31,9 +31,16 @@ const answers: Readonly<Record<string, unknown>> = {
     items: [
       {
         metadata: { namespace: "shop", name: "web" },
-        spec: { clusterIP: "10.96.0.20", selector: { app: "web" }, ports: [{ port: 80 }, { port: 53, protocol: "UDP" }] },
+        spec: {
+          clusterIP: "10.96.0.20",
+          selector: { app: "web" },
+          ports: [{ port: 80 }, { port: 53, protocol: "UDP" }],
+        },
       },
-      { metadata: { namespace: "elsewhere", name: "web" }, spec: { clusterIP: "10.96.0.21", selector: { app: "web" } } },
+      {
+        metadata: { namespace: "elsewhere", name: "web" },
+        spec: { clusterIP: "10.96.0.21", selector: { app: "web" } },
+      },
     ],
   },
   "/api/v1/configmaps": {
@@ -105,7 +112,9 @@ test("namespaces and ConfigMaps are chosen by label; namespaces that are about t
   const sent: KubeRequest[] = [];
   const seen = await readMesh(connectionTo(sent), meshPlace, new ServerClock(), ["elsewhere"]);
   expect(seen.accounts.map(({ namespace }) => namespace)).toEqual(["shop", "elsewhere"]);
-  const selectors = sent.flatMap(({ path, query }) => (query?.["labelSelector"] ? [`${path} ${query["labelSelector"]}`] : []));
+  const selectors = sent.flatMap(({ path, query }) =>
+    query?.["labelSelector"] ? [`${path} ${query["labelSelector"]}`] : [],
+  );
   expect(selectors).toEqual([
     `/api/v1/namespaces ${labels.monitoredBy}=osm`,
     `/api/v1/configmaps ${labels.sidecarConfig}=osm`,

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { maxPlainAccountLength, sidecarConfigName } from "#lib/mesh/sidecar-config-name.ts";
 import { parseRunningSettings, runningSettingsText } from "#lib/mesh/running-settings.ts";
+import { maxPlainAccountLength, sidecarConfigName } from "#lib/mesh/sidecar-config-name.ts";
 
 test("a ConfigMap is named after its account", () => expect(sidecarConfigName("web")).toBe("osm-sidecar.web"));
 

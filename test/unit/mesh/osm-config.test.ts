@@ -34,17 +34,23 @@ test.each([undefined, {}, { permissive_traffic_policy_mode: "true" }])("%j lacks
   const { egress, problems } = parseOsmConfig(data);
   expect(egress).toBeUndefined();
   expect(problems).toEqual([
-    { key: "egress", message: "egress: is missing; must be a boolean, one of 1 t T TRUE true True 0 f F FALSE false False" },
+    {
+      key: "egress",
+      message: "egress: is missing; must be a boolean, one of 1 t T TRUE true True 0 f F FALSE false False",
+    },
   ]);
 });
 
-test.each(["", " true", "tRUE", "yes", "ture"])("a switch of %j is told as it stands, and the other keys count", (egress) => {
-  const parsed = parseOsmConfig({ egress, permissive_traffic_policy_mode: "1" });
-  expect(parsed.egress).toBeUndefined();
-  expect(parsed.settings.permissive).toBe(true);
-  expect(parsed.problems).toHaveLength(1);
-  expect(parsed.problems[0]?.message).toContain(`got ${JSON.stringify(egress)}`);
-});
+test.each(["", " true", "tRUE", "yes", "ture"])(
+  "a switch of %j is told as it stands, and the other keys count",
+  (egress) => {
+    const parsed = parseOsmConfig({ egress, permissive_traffic_policy_mode: "1" });
+    expect(parsed.egress).toBeUndefined();
+    expect(parsed.settings.permissive).toBe(true);
+    expect(parsed.problems).toHaveLength(1);
+    expect(parsed.problems[0]?.message).toContain(`got ${JSON.stringify(egress)}`);
+  },
+);
 
 describe("a bad key keeps what ran, and no other", () => {
   test.each<readonly [string, string, keyof MeshSettings]>([
@@ -60,11 +66,14 @@ describe("a bad key keeps what ran, and no other", () => {
     expect(problems.map((problem) => problem.key)).toEqual([key]);
   });
 
-  test.each(["", "100", "0.5", "128Mi", "1.5Gi"].map((text) => [text, text !== ""] as const))("memory %j", (text, good) => {
-    const { settings, problems } = parseOsmConfig({ egress: "1", sidecar_memory_limit: text }, last);
-    expect(settings.sidecarResources).toEqual({ memoryLimit: good ? text : "8Mi" });
-    expect(problems).toHaveLength(good ? 0 : 1);
-  });
+  test.each(["", "100", "0.5", "128Mi", "1.5Gi"].map((text) => [text, text !== ""] as const))(
+    "memory %j",
+    (text, good) => {
+      const { settings, problems } = parseOsmConfig({ egress: "1", sidecar_memory_limit: text }, last);
+      expect(settings.sidecarResources).toEqual({ memoryLimit: good ? text : "8Mi" });
+      expect(problems).toHaveLength(good ? 0 : 1);
+    },
+  );
 
   test.each(["-1", "1 Gi", "1gi", "1e3", "Mi", ".5"])("memory %j is no quantity", (text) => {
     expect(parseOsmConfig({ egress: "1", sidecar_memory_limit: text }).problems).toHaveLength(1);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { announcements } from "#lib/rollout/result-events.ts";
 import { nextStatus, type StatusFacts } from "#lib/rollout/next-status.ts";
+import { announcements } from "#lib/rollout/result-events.ts";
 import { conditionOf, type RolloutStatus, withCondition } from "#lib/rollout/status.ts";
 import type { Tally } from "#lib/rollout/tally.ts";
 import { type Wanted, wantedMesh } from "#lib/rollout/wanted.ts";
@@ -18,8 +18,14 @@ interface Look {
   readonly accepted?: boolean;
 }
 
-function look(before: RolloutStatus, { egress = false, tally = {}, atMs = 0, raw, accepted = true }: Look): RolloutStatus {
-  const wanted: Wanted = { ...wantedMesh(meshSeen({ running: { egress, permissive: true, inMeshCidrs: [] } })), accepted };
+function look(
+  before: RolloutStatus,
+  { egress = false, tally = {}, atMs = 0, raw, accepted = true }: Look,
+): RolloutStatus {
+  const wanted: Wanted = {
+    ...wantedMesh(meshSeen({ running: { egress, permissive: true, inMeshCidrs: [] } })),
+    accepted,
+  };
   const facts: StatusFacts = {
     nowMs: nowMs + atMs,
     startedMs: nowMs + atMs,
@@ -98,7 +104,11 @@ describe("times and history", () => {
 
   test("a change back before the end supersedes, and says what really ran before", () => {
     const again = look(started, { tally: waiting, atMs: 1_200 });
-    expect(again.history?.map(({ to, outcome }) => [to, outcome])).toEqual([[false, "Rolling"], [true, "Superseded"], [false, "Converged"]]);
+    expect(again.history?.map(({ to, outcome }) => [to, outcome])).toEqual([
+      [false, "Rolling"],
+      [true, "Superseded"],
+      [false, "Converged"],
+    ]);
     expect(again.history?.[0]?.from).toBe(false);
   });
 
@@ -115,7 +125,10 @@ describe("times and history", () => {
     const bad = look(rest, { accepted: false, raw: "ture" });
     expect(told(rest, bad)).toEqual(["Egress Value Rejected", "EgressValueRejected"]);
     expect(told(bad, look(bad, { accepted: false, raw: "ture" }))).toEqual([]);
-    expect(told(bad, look(bad, { accepted: false, raw: "yes" }))).toEqual(["Egress Value Rejected", "EgressValueRejected"]);
+    expect(told(bad, look(bad, { accepted: false, raw: "yes" }))).toEqual([
+      "Egress Value Rejected",
+      "EgressValueRejected",
+    ]);
     expect(told(bad, rest)).toEqual([]);
   });
 });

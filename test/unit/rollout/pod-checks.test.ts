@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { SidecarAnswer } from "#lib/envoy/verification-query.ts";
-import { describeState, isPokedFor, podState, podsToAsk } from "#lib/rollout/pod-checks.ts";
 import type { ObservedPod } from "#lib/rollout/observation.ts";
+import { describeState, isPokedFor, podState, podsToAsk } from "#lib/rollout/pod-checks.ts";
 import { wantedMesh } from "#lib/rollout/wanted.ts";
 import { configAtRest, meshSeen, nowMs, podSeen } from "../../scripted/world-at-rest.ts";
 
@@ -50,7 +50,11 @@ test.each<readonly [string, Partial<ObservedPod>, boolean]>([
 
 test("everybody and suspects are asked whatever their annotation says; who does not run is not", () => {
   const wanted = wantedMesh(meshSeen());
-  const pods = [podSeen(), podSeen({ name: "db-1", configMap: "osm-sidecar.db" }), podSeen({ name: "new", sidecarStartedAtMs: undefined })];
+  const pods = [
+    podSeen(),
+    podSeen({ name: "db-1", configMap: "osm-sidecar.db" }),
+    podSeen({ name: "new", sidecarStartedAtMs: undefined }),
+  ];
   expect(podsToAsk(pods, wanted, true, new Set()).map(({ name }) => name)).toEqual(["web-1", "db-1"]);
   expect(podsToAsk(pods, wanted, false, new Set(["shop/osm-sidecar.web"])).map(({ name }) => name)).toEqual(["web-1"]);
   expect(podsToAsk(pods, wanted, false, new Set(["other/osm-sidecar.web"]))).toEqual([]);

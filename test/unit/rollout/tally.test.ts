@@ -25,17 +25,42 @@ const rows: readonly Row[] = [
   ["not asked", { state: "not-asked" }, { pending: [name] }, {}],
   ["silent in its last ms", { state: silent, sinceMs: nowMs - deadlineMs + 1 }, { pending: [name] }, {}],
   ["silent beyond it", { state: silent, sinceMs: nowMs - deadlineMs }, { excused: [name] }, {}],
-  ["different in its last ms", { state: differs, sinceMs: nowMs - deadlineMs + 1 }, { pending: [name], unverified: [name] }, {}],
+  [
+    "different in its last ms",
+    { state: differs, sinceMs: nowMs - deadlineMs + 1 },
+    { pending: [name], unverified: [name] },
+    {},
+  ],
   ["different beyond it", { state: differs, sinceMs: nowMs - deadlineMs }, { wrong: [name], unverified: [name] }, {}],
-  ["rejected beyond it", { state: { kind: "rejected" }, sinceMs: nowMs - deadlineMs }, { wrong: [name], unverified: [name] }, {}],
+  [
+    "rejected beyond it",
+    { state: { kind: "rejected" }, sinceMs: nowMs - deadlineMs },
+    { wrong: [name], unverified: [name] },
+    {},
+  ],
   ["going and silent", { pod: going, state: { ...silent, terminating: true } }, { excused: [name] }, {}],
   ["going and different", { pod: going, state: differs }, { excused: [name], unverified: [name] }, {}],
   ["started later, not asked", { pod: later, state: "not-asked" }, {}, converged],
   ["started later, different in time", { pod: later, state: differs }, {}, converged],
-  ["started later, different beyond it", { pod: later, state: differs, sinceMs: 0 }, { wrong: [name], unverified: [name] }, converged],
-  ["started later, its ConfigMap rewritten", { pod: later, state: "not-asked", suspect: true }, { pending: [name] }, converged],
+  [
+    "started later, different beyond it",
+    { pod: later, state: differs, sinceMs: 0 },
+    { wrong: [name], unverified: [name] },
+    converged,
+  ],
+  [
+    "started later, its ConfigMap rewritten",
+    { pod: later, state: "not-asked", suspect: true },
+    { pending: [name] },
+    converged,
+  ],
   ["started before, not asked", { state: "not-asked" }, { pending: [name] }, converged],
-  ["started later than another target", { pod: later, state: differs }, { pending: [name], unverified: [name] }, { ...converged, target: { ...target, digest: "e" } }],
+  [
+    "started later than another target",
+    { pod: later, state: differs },
+    { pending: [name], unverified: [name] },
+    { ...converged, target: { ...target, digest: "e" } },
+  ],
   ["open connection", { state: { ...verified, openEgress: 1 } }, { uncut: [name] }, {}],
   ["open connection, long after", { state: { ...verified, openEgress: 1 } }, { uncut: [name] }, converged],
   ["draining", { state: { ...verified, draining: 1 } }, { uncut: [name] }, {}],
@@ -57,12 +82,14 @@ test.each(rows)("one sidecar, %s", (_, difference, expected, before) => {
 
 test("everybody is counted once, and who lags is named in order", () => {
   const states = [verified, "trusted", silent, differs, { kind: "rejected" }, "not-asked"] as const;
-  const checked = states.map((state, index): CheckedPod => ({
-    pod: podSeen({ name: `web-${9 - index}` }),
-    state,
-    sinceMs: nowMs,
-    suspect: false,
-  }));
+  const checked = states.map(
+    (state, index): CheckedPod => ({
+      pod: podSeen({ name: `web-${9 - index}` }),
+      state,
+      sinceMs: nowMs,
+      suspect: false,
+    }),
+  );
   const { counts, lagging } = tallyOf(checked, {}, target, nowMs);
   expect(counts).toEqual({ total: 6, verified: 2, rejected: 1, unreachable: 1, outsideGuarantee: 0 });
   expect(lagging.map(({ pod }) => pod)).toEqual(["shop/web-5", "shop/web-6", "shop/web-7"]);

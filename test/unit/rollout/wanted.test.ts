@@ -11,12 +11,37 @@ const target = { egress: true, digest: "d" };
 describe("what the mesh is to run", () => {
   test.each<readonly [string, Partial<MeshObservation>, boolean, boolean]>([
     ["on", { osmConfig: { ...osmConfig, data: { egress: "T" } } }, true, true],
-    ["off", { osmConfig: { ...osmConfig, data: { egress: "F" } }, rollout: { resourceVersion: "1", status: { target } } }, false, true],
-    ["bad: what the status says", { osmConfig: { ...osmConfig, data: { egress: "x" } }, rollout: { resourceVersion: "1", status: { target } } }, true, false],
-    ["bad and the status lost: what the ConfigMaps say", { osmConfig: { ...osmConfig, data: {} }, configMaps: [configMapSeen(web, { settings: onSettings })] }, true, false],
+    [
+      "off",
+      { osmConfig: { ...osmConfig, data: { egress: "F" } }, rollout: { resourceVersion: "1", status: { target } } },
+      false,
+      true,
+    ],
+    [
+      "bad: what the status says",
+      { osmConfig: { ...osmConfig, data: { egress: "x" } }, rollout: { resourceVersion: "1", status: { target } } },
+      true,
+      false,
+    ],
+    [
+      "bad and the status lost: what the ConfigMaps say",
+      { osmConfig: { ...osmConfig, data: {} }, configMaps: [configMapSeen(web, { settings: onSettings })] },
+      true,
+      false,
+    ],
     ["bad and nothing ever good: off", { osmConfig: { ...osmConfig, data: undefined }, configMaps: [] }, false, false],
-    ["osm-config gone: what the status says", { osmConfig: undefined, rollout: { resourceVersion: "1", status: { target } } }, true, false],
-    ["osm-config and status gone: what the ConfigMaps say", { osmConfig: undefined, configMaps: [configMapSeen(web, { settings: onSettings })] }, true, false],
+    [
+      "osm-config gone: what the status says",
+      { osmConfig: undefined, rollout: { resourceVersion: "1", status: { target } } },
+      true,
+      false,
+    ],
+    [
+      "osm-config and status gone: what the ConfigMaps say",
+      { osmConfig: undefined, configMaps: [configMapSeen(web, { settings: onSettings })] },
+      true,
+      false,
+    ],
     [
       "of ConfigMaps that disagree, the one written last",
       {
@@ -56,17 +81,28 @@ test("a key taken out falls back to its default in MeshInjection", () => {
 
 test("accounts come from mesh namespaces, from ConfigMaps and from pods", () => {
   const seen = meshSeen({ configMaps: [configMapSeen({ namespace: "left", name: "api" })] });
-  expect([...wantedMesh(seen, [{ namespace: "gone", name: "job" }]).configs.keys()]).toEqual(["shop/web", "left/api", "gone/job"]);
+  expect([...wantedMesh(seen, [{ namespace: "gone", name: "job" }]).configs.keys()]).toEqual([
+    "shop/web",
+    "left/api",
+    "gone/job",
+  ]);
 });
 
 test("accounts do not change the target's digest; the switch does", () => {
   const digest = (difference: Partial<MeshObservation>) => wantedMesh(meshSeen(difference)).target.digest;
   expect(digest({ accounts: [] })).toBe(digest({ accounts: [web, { ...web, name: "db" }] }));
-  expect(digest({ osmConfig: { ...osmConfig, data: { egress: "1" } } })).not.toBe(digest({ osmConfig: { ...osmConfig, data: { egress: "0" } } }));
+  expect(digest({ osmConfig: { ...osmConfig, data: { egress: "1" } } })).not.toBe(
+    digest({ osmConfig: { ...osmConfig, data: { egress: "0" } } }),
+  );
 });
 
 test("names of long accounts go to the injection policy, each once", () => {
   const long = "a".repeat(242);
-  const accounts = [{ namespace: "x", name: long }, { namespace: "y", name: long }, web, { ...web, name: "b".repeat(241) }];
+  const accounts = [
+    { namespace: "x", name: long },
+    { namespace: "y", name: long },
+    web,
+    { ...web, name: "b".repeat(241) },
+  ];
   expect(Object.keys(wantedMesh(meshSeen({ accounts })).injection.configNames ?? {})).toEqual([long]);
 });
