@@ -53,8 +53,8 @@ async function main(): Promise<number> {
 function end(broken: readonly string[], seconds: number): void {
   heading("End");
   say();
-  if (broken.length === 0) return verdict(true, `Everything showed what it should, in ${seconds} s.`);
-  verdict(false, `${broken.length} of it not as it should be:`);
+  if (broken.length === 0) verdict(true, `Everything showed what it should, in ${seconds} s.`);
+  else verdict(false, `${broken.length} of it not as it should be:`);
   for (const fact of broken) verdict(false, fact);
 }
 
