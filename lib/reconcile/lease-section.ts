@@ -79,8 +79,10 @@ export async function writeUnderLease(
   const verification = await begun(ports, context, memory, { seen, wanted, pods, number: held.number });
   const released = await ports.releaseLease(held);
   if (released === "lost") context.log.warn("Lease lost before it was released", { number: held.number });
-  await verification.announce();
-  return released === "released" ? { seen, wanted, pods, verification, refusal } : "again";
+  verification.announce();
+  if (released === "released") return { seen, wanted, pods, verification, refusal };
+  await verification.announced;
+  return "again";
 }
 
 function keyOf({ account, name }: ConfigMapWrite): string {

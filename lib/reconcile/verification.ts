@@ -32,6 +32,7 @@ export class Verification {
   readonly #round: SidecarRound;
   readonly #status: StatusKeeper;
   readonly #wanted: Wanted;
+  #announced: Promise<void> = Promise.resolve();
 
   constructor(ports: ClusterPorts, context: PassContext, task: ToVerify) {
     const { seen, wanted, pods, memory, number } = task;
@@ -53,11 +54,28 @@ export class Verification {
     return this.#keep(false);
   }
 
-  announce(): Promise<void> {
-    return this.#status.announce();
+  /** Begins to tell what has been written; sidecars are asked meanwhile. */
+  announce(): void {
+    this.#announced = this.#announced.then(() => this.#status.announce());
+    // Seen where it is awaited, at the end.
+    this.#announced.catch(() => undefined);
+  }
+
+  /** Ends when everything has been told. */
+  get announced(): Promise<void> {
+    return this.#announced;
   }
 
   async run(): Promise<LookResult> {
+    try {
+      return await this.#verify();
+    } finally {
+      // Whoever runs the pass may freeze when it ends, also when it ends badly.
+      await this.#announced;
+    }
+  }
+
+  async #verify(): Promise<LookResult> {
     const ports = this.#ports;
     const result = (kind: "settled" | "superseded" | "out-of-time"): LookResult => ({
       kind,
@@ -69,7 +87,7 @@ export class Verification {
       const finished = !this.#round.unresolved;
       const outOfTime = this.#context.msLeft() < reserveMs;
       if ((await this.#keep(finished || outOfTime)) === "conflict") return { kind: "again" };
-      await this.announce();
+      this.announce();
       if (finished) return result("settled");
       if (outOfTime) return result("out-of-time");
       await this.#round.step(tickMs);
