@@ -104,8 +104,9 @@ const rows: readonly Row[] = [
       "publish Egress Value Rejected",
       ...started.slice(0, 1),
       "event EgressValueRejected",
-      ...started.slice(1),
+      // Told while the sidecars answer.
       "status Idle on 3/3 AllVerified not accepted",
+      ...started.slice(1),
       ...converged,
     ],
   },
