@@ -47,7 +47,9 @@ export class SidecarRound {
   readonly #wanted: Wanted;
   readonly #isPatient: boolean;
   #checks = new Map<string, Check>();
-  readonly #inFlight = new Set<Promise<void>>();
+  #inFlight = 0;
+  /** Of the requests in flight: one promise for all, since every wait on each of thousands would stay in memory with it. */
+  #allAnswered = Promise.withResolvers<void>();
   #failure: unknown;
 
   /**
@@ -116,7 +118,7 @@ export class SidecarRound {
 
   /** Something is still to be learnt from asking, or a request is out: whoever runs the pass may freeze when it ends. */
   get unresolved(): boolean {
-    return this.#inFlight.size > 0 || [...this.#checks.values()].some((check) => this.#isOpen(check));
+    return this.#inFlight > 0 || [...this.#checks.values()].some((check) => this.#isOpen(check));
   }
 
   /** Asks whoever is due, and comes back when all have answered, or after a while. */
@@ -128,8 +130,8 @@ export class SidecarRound {
       if (check.nextAskMs <= now) this.#ask(check);
       else nextMs = Math.min(nextMs, check.nextAskMs - now);
     }
-    if (this.#inFlight.size > 0) {
-      await Promise.race([Promise.all(this.#inFlight), this.#ports.sleep(Math.min(nextMs, inFlightLookMs))]);
+    if (this.#inFlight > 0) {
+      await Promise.race([this.#allAnswered.promise, this.#ports.sleep(Math.min(nextMs, inFlightLookMs))]);
     } else {
       await this.#ports.sleep(nextMs);
     }
@@ -155,7 +157,9 @@ export class SidecarRound {
 
   #ask(check: Check): void {
     check.asking = true;
-    const asked = this.#ports
+    if (this.#inFlight === 0) this.#allAnswered = Promise.withResolvers<void>();
+    this.#inFlight++;
+    void this.#ports
       .ask(check.pod)
       .then((answer) => this.#learn(check, answer))
       .catch((error: unknown) => {
@@ -163,9 +167,9 @@ export class SidecarRound {
       })
       .finally(() => {
         check.asking = false;
-        this.#inFlight.delete(asked);
+        this.#inFlight--;
+        if (this.#inFlight === 0) this.#allAnswered.resolve();
       });
-    this.#inFlight.add(asked);
   }
 
   async #learn(check: Check, answer: Answer): Promise<void> {

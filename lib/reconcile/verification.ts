@@ -14,6 +14,8 @@ const tickMs = 250;
 /** While a pass waits: how often it looks at the Lease's number, and lists the pods again. */
 const leaseLookMs = 500;
 const relistMs = 2_000;
+/** And how many times as long as listing took: the list of a large mesh would leave no room for the asking. */
+const relistShare = 10;
 
 export interface ToVerify {
   readonly seen: MeshObservation;
@@ -82,7 +84,7 @@ export class Verification {
       sidecars: this.#status.sidecars,
     });
     let leaseLookedMs = ports.nowMs();
-    let relistedMs = ports.nowMs();
+    let relistDueMs = ports.nowMs() + relistMs;
     for (;;) {
       const finished = !this.#round.unresolved;
       const outOfTime = this.#context.msLeft() < reserveMs;
@@ -98,9 +100,10 @@ export class Verification {
         if (number === undefined) return { kind: "again" };
         if (number > this.#number) return result("superseded");
       }
-      if (now - relistedMs >= relistMs) {
-        relistedMs = now;
+      if (now >= relistDueMs) {
         this.#round.adopt(await ports.readPods(), { everybody: false, suspects: new Set() });
+        const tookMs = ports.nowMs() - now;
+        relistDueMs = now + Math.max(relistMs, relistShare * tookMs);
       }
     }
   }
