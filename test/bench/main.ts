@@ -2,9 +2,9 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { startBenchMesh, type BenchMesh } from "./measure/bench-mesh.ts";
+import { type BenchMesh, startBenchMesh } from "./measure/bench-mesh.ts";
 import { startProgress } from "./measure/progress.ts";
-import { groupText, openReport, type Group, type Report } from "./measure/report.ts";
+import { type Group, groupText, openReport, type Report } from "./measure/report.ts";
 import type { Run } from "./measure/scenario.ts";
 import { createSample } from "./real/sample.ts";
 import { scenarios } from "./scenarios.ts";
@@ -20,7 +20,9 @@ const names = scenarios.map(({ name }) => name);
 const asked = scenarios.filter(({ onlyWhenAsked }) => onlyWhenAsked).map(({ name }) => name);
 
 const program = new Command("npm run bench --")
-  .description("Measures every figure of the design beside its floor, in worlds of its own. Needs root, as the tests do.")
+  .description(
+    "Measures every figure of the design beside its floor, in worlds of its own. Needs root, as the tests do.",
+  )
   .option("--only <names...>", `some of ${names.join(", ")} (default: all but ${asked.join(", ")})`)
   .option("--rounds <n>", "how often everything is done (default: each scenario's own)", positive)
   .addOption(new Option("-o, --output <format>", "on standard output").choices(["table", "json"]).default("table"))

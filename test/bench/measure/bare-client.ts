@@ -13,19 +13,27 @@ export interface BareAnswer {
 
 /** The API server, and nothing in between: what nothing built on it can be faster than. A cluster administrator. */
 export interface BareClient {
-  send(method: "GET" | "PATCH" | "POST" | "DELETE", path: string, body?: object, contentType?: string): Promise<BareAnswer>;
+  send(
+    method: "GET" | "PATCH" | "POST" | "DELETE",
+    path: string,
+    body?: object,
+    contentType?: string,
+  ): Promise<BareAnswer>;
   close(): Promise<void>;
 }
 
 export const mergePatch = "application/merge-patch+json";
 export const applyPatch = "application/apply-patch+yaml";
 
+/** What a cluster administrator connects with. */
+export async function adminTls({ directory, apiServer }: World): Promise<{ ca: string; cert: string; key: string }> {
+  const read = (name: string) => readFile(join(directory, "pki", name), "utf8");
+  return { ca: apiServer.ca, cert: await read("admin.crt"), key: await read("admin.key") };
+}
+
 /** @param group  to act as, instead of the administrator's own */
 export async function openBareClient(world: World, group?: string): Promise<BareClient> {
-  const pki = join(world.directory, "pki");
-  const [cert, key] = await Promise.all([readFile(join(pki, "admin.crt")), readFile(join(pki, "admin.key"))]);
-  const connect = { ca: world.apiServer.ca, cert, key };
-  const pool = new Pool(world.apiServer.url, { connections, connect, allowH2: false });
+  const pool = new Pool(world.apiServer.url, { connections, connect: await adminTls(world), allowH2: false });
   const as = group === undefined ? {} : { "impersonate-user": "bench", "impersonate-group": group };
   return {
     async send(method, path, body, contentType = "application/json") {

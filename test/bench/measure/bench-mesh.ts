@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { openKubeconfig } from "#lib/kube/kubeconfig.ts";
-import type { KubeConnection } from "#lib/kube/connection.ts";
+import { Agent } from "undici";
+import { connectionTo, http1, type KubeConnection, maxInFlight } from "#lib/kube/connection.ts";
 import { osmConfigName, osmNamespace, reconcilersGroup } from "#lib/mesh/names.ts";
-import { startMeshWorld, type MeshWorld } from "#test/world/mesh-world.ts";
-import { expectJson, mergePatch, openBareClient, type BareClient } from "./bare-client.ts";
-import { readMeshConfig, type MeshConfig } from "./floor.ts";
-import { isAtRest, watchRollout, type RolloutWatch } from "./rollout-watch.ts";
+import { type MeshWorld, startMeshWorld } from "#test/world/mesh-world.ts";
+import { adminTls, type BareClient, expectJson, mergePatch, openBareClient } from "./bare-client.ts";
+import { type MeshConfig, readMeshConfig } from "./floor.ts";
 import type { Progress } from "./progress.ts";
 import { untilQueueIsEmpty } from "./queue.ts";
+import { isAtRest, type RolloutWatch, watchRollout } from "./rollout-watch.ts";
 
 /** A mesh world with what the measurements hold in their hands. */
 export interface BenchMesh {
@@ -15,7 +15,7 @@ export interface BenchMesh {
   readonly admin: BareClient;
   /** With the reconciler's rights, and under the policies that bind it. */
   readonly bareReconciler: BareClient;
-  /** For passes in this process, as `osm reconcile` makes them. */
+  /** For passes in this process: the connection that the function has, as the administrator for the reconciler. */
   readonly reconciler: KubeConnection;
   readonly rollout: RolloutWatch;
   /** The forwarder's pods: none, and nobody but the caller wakes the reconciler. */
@@ -40,28 +40,38 @@ export async function startBenchMesh(progress: Progress): Promise<BenchMesh> {
       openBareClient(mesh.world),
       openBareClient(mesh.world, reconcilersGroup),
     ]);
-    return benchMesh(mesh, admin, bareReconciler);
+    const connect = await adminTls(mesh.world);
+    return benchMesh(mesh, admin, bareReconciler, new Agent({ ...http1, connections: maxInFlight, connect }));
   } catch (error) {
     await mesh.stop();
     throw error;
   }
 }
 
-function benchMesh(mesh: MeshWorld, admin: BareClient, bareReconciler: BareClient): BenchMesh {
+function benchMesh(mesh: MeshWorld, admin: BareClient, bareReconciler: BareClient, dispatcher: Agent): BenchMesh {
   const rollout = watchRollout(mesh.cluster);
   return {
     mesh,
     admin,
     bareReconciler,
-    reconciler: openKubeconfig(
-      { kubeconfig: mesh.cluster.kubeconfigPath },
-      { user: "bench", groups: [reconcilersGroup] },
-    ),
+    reconciler: connectionTo(mesh.world.apiServer.url, async () => ({ headers: {}, dispatcher }), {
+      user: "bench",
+      groups: [reconcilersGroup],
+    }),
     rollout,
     async setForwarder(runs) {
       const deployment = "deployment/osm-forwarder";
       await mesh.cluster.kubectl("scale", deployment, "-n", osmNamespace, `--replicas=${runs ? 1 : 0}`);
-      const gone = ["wait", "--for=delete", "pod", "-l", "app.kubernetes.io/name=osm-forwarder", "-n", osmNamespace, "--timeout=60s"];
+      const gone = [
+        "wait",
+        "--for=delete",
+        "pod",
+        "-l",
+        "app.kubernetes.io/name=osm-forwarder",
+        "-n",
+        osmNamespace,
+        "--timeout=60s",
+      ];
       const there = ["rollout", "status", deployment, "-n", osmNamespace, "--timeout=60s"];
       await mesh.cluster.kubectl(...(runs ? there : gone));
       // Every start sends one event, up to a second after the pod runs; the last words of one that ends come at once.

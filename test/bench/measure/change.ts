@@ -1,5 +1,5 @@
 import type { BenchMesh } from "./bench-mesh.ts";
-import { bareChange, runs, type Floor, type MeshConfig, type PodName } from "./floor.ts";
+import { bareChange, type Floor, type MeshConfig, type PodName, runs } from "./floor.ts";
 import { reconcileAlone } from "./pass.ts";
 import { isConverged } from "./rollout-watch.ts";
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { verificationQuery } from "#lib/envoy/verification-query.ts";
 import { annotations, fieldManager, labels, leaseName, meshName, osmNamespace, ports } from "#lib/mesh/names.ts";
-import { applyPatch, expectJson, mergePatch, type BareClient } from "./bare-client.ts";
+import { applyPatch, type BareClient, expectJson, mergePatch } from "./bare-client.ts";
 
 interface ConfigMap {
   readonly metadata: {

@@ -1,6 +1,6 @@
-import { summaryOf, type Summary } from "./samples.ts";
+import { type Summary, summaryOf } from "./samples.ts";
 
-export type Unit = "ms" | "calls" | "KiB" | "MiB" | "pods" | "%";
+export type Unit = "ms" | "calls" | "KiB" | "MiB" | "pods";
 
 /** One line of the result. */
 export interface Row extends Summary {
@@ -25,7 +25,12 @@ export function row(figure: string, unit: Unit, samples: readonly number[], besi
   if (beside === undefined) return plain;
   if ("design" in beside) {
     const { design } = beside;
-    return { ...plain, beside: { what: "design", value: design }, ...ratioOf(summary.median, design), ...(design === 0 ? {} : { wantedRatio: 1 }) };
+    return {
+      ...plain,
+      beside: { what: "design", value: design },
+      ...ratioOf(summary.median, design),
+      ...(design === 0 ? {} : { wantedRatio: 1 }),
+    };
   }
   const { floor, what = "floor", wantedRatio } = beside;
   const value = summaryOf(floor).median;

@@ -1,7 +1,7 @@
-import { auditMark, reconcilerCalls, type Call } from "../measure/audit-log.ts";
+import { auditMark, type Call, reconcilerCalls } from "../measure/audit-log.ts";
 import type { BenchMesh } from "../measure/bench-mesh.ts";
 import { reconcileAlone } from "../measure/pass.ts";
-import { row, type Row } from "../measure/row.ts";
+import { type Row, row } from "../measure/row.ts";
 import type { Scenario } from "../measure/scenario.ts";
 import { setSidecars } from "./sample.ts";
 
@@ -62,11 +62,21 @@ function idleRows(passes: readonly (readonly Call[])[]): Row[] {
   const counted = (is: (call: Call) => boolean) => passes.map((calls) => calls.filter(is).length);
   const isPodList = ({ verb, resource }: Call) => verb === "list" && resource === "pods";
   return [
-    row("nothing to do: writes", "calls", counted(({ verb }) => !reading.has(verb)), { design: bounds.writes }),
+    row(
+      "nothing to do: writes",
+      "calls",
+      counted(({ verb }) => !reading.has(verb)),
+      { design: bounds.writes },
+    ),
     row("nothing to do: lists of pods", "calls", counted(isPodList), { design: bounds.podLists }),
-    row("nothing to do: other reads", "calls", counted((call) => reading.has(call.verb) && !isPodList(call)), {
-      design: bounds.otherReads,
-    }),
+    row(
+      "nothing to do: other reads",
+      "calls",
+      counted((call) => reading.has(call.verb) && !isPodList(call)),
+      {
+        design: bounds.otherReads,
+      },
+    ),
   ];
 }
 
@@ -74,9 +84,17 @@ function callRows(pass: string, passes: readonly (readonly Call[])[]): Row[] {
   const name = ({ verb, resource }: Call) => `${verb} ${resource}`;
   const names = [...new Set(passes.flat().map(name))].sort();
   return [
-    row(`${pass}: all`, "calls", passes.map((calls) => calls.length)),
+    row(
+      `${pass}: all`,
+      "calls",
+      passes.map((calls) => calls.length),
+    ),
     ...names.map((each) =>
-      row(`${pass}: ${each}`, "calls", passes.map((calls) => calls.filter((call) => name(call) === each).length)),
+      row(
+        `${pass}: ${each}`,
+        "calls",
+        passes.map((calls) => calls.filter((call) => name(call) === each).length),
+      ),
     ),
   ];
 }

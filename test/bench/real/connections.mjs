@@ -40,7 +40,10 @@ while (now() < Math.min(refusedAt + 200, endAt)) {
   try {
     const socket = await open();
     lastThrough = begun;
-    socket.removeAllListeners("close").on("error", () => undefined).destroy();
+    socket
+      .removeAllListeners("close")
+      .on("error", () => undefined)
+      .destroy();
     await new Promise((resolve) => setTimeout(resolve, 1));
   } catch {
     refusedAt = Math.min(refusedAt, now());

@@ -37,11 +37,34 @@ export const cuts: Scenario = {
     }
     return {
       rows: [
-        row("file swapped → first new connection refused", "ms", found.map((it) => it.refusedMs), { design: design.refused }),
-        row("file swapped → last new connection that got through was begun", "ms", found.map((it) => it.lastThroughMs)),
-        row("file swapped → sending connection cut (a byte every 5 ms)", "ms", found.map((it) => it.sendingMs)),
-        row("file swapped → idle connection cut", "ms", found.map((it) => it.idleMs), { design: design.idleCut }),
-        row("Converged → EgressCut", "ms", found.map((it) => it.egressCutMs), { design: design.egressCut }),
+        row(
+          "file swapped → first new connection refused",
+          "ms",
+          found.map((it) => it.refusedMs),
+          { design: design.refused },
+        ),
+        row(
+          "file swapped → last new connection that got through was begun",
+          "ms",
+          found.map((it) => it.lastThroughMs),
+        ),
+        row(
+          "file swapped → sending connection cut (a byte every 5 ms)",
+          "ms",
+          found.map((it) => it.sendingMs),
+        ),
+        row(
+          "file swapped → idle connection cut",
+          "ms",
+          found.map((it) => it.idleMs),
+          { design: design.idleCut },
+        ),
+        row(
+          "Converged → EgressCut",
+          "ms",
+          found.map((it) => it.egressCutMs),
+          { design: design.egressCut },
+        ),
       ],
       notes: [
         "The file's time is the inode time of the volume's ..data link, which the kernel sets up to a clock tick (4 ms) early.",
@@ -61,10 +84,27 @@ async function cut(
   const { uid, pid } = await insides(mesh, namespace, pod);
   const { tcp } = mesh.world.outside.sites;
   const name = `connections-${round}`;
-  const command = ["nsenter", "--target", String(pid), "--net", "--", process.execPath, script, tcp.address, String(tcp.port)];
+  const command = [
+    "nsenter",
+    "--target",
+    String(pid),
+    "--net",
+    "--",
+    process.execPath,
+    script,
+    tcp.address,
+    String(tcp.port),
+  ];
   const probe = await mesh.world.spawn(name, command);
   await line(probe.logPath, "open");
-  const link = join(mesh.world.directory, "kubelet/pods", uid, "volumes/kubernetes.io~configmap", sidecar.volume, "..data");
+  const link = join(
+    mesh.world.directory,
+    "kubelet/pods",
+    uid,
+    "volumes/kubernetes.io~configmap",
+    sidecar.volume,
+    "..data",
+  );
   const before = (await lstat(link)).ctimeMs;
   await patch(false);
   const converged = await rollout.until("off", (status) => isConverged(status, false), 60_000);
@@ -88,7 +128,11 @@ async function cut(
 }
 
 /** The pod's uid, and its app's process inside the world. */
-async function insides({ cluster }: BenchMesh["mesh"], namespace: string, pod: string): Promise<{ uid: string; pid: number }> {
+async function insides(
+  { cluster }: BenchMesh["mesh"],
+  namespace: string,
+  pod: string,
+): Promise<{ uid: string; pid: number }> {
   interface Pod {
     readonly metadata: { readonly uid: string };
     readonly status: { readonly containerStatuses: readonly { readonly containerID: string }[] };

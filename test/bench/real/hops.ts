@@ -1,9 +1,10 @@
 import { osmNamespace } from "#lib/mesh/names.ts";
 import type { LogLine } from "#test/aws/function-logs.ts";
-import { auditMark, reconcilerCalls, type Call } from "../measure/audit-log.ts";
+import { auditMark, type Call, reconcilerCalls } from "../measure/audit-log.ts";
 import type { BenchMesh } from "../measure/bench-mesh.ts";
-import { changeByEvent, type Change } from "../measure/change.ts";
-import { row, type Row } from "../measure/row.ts";
+import { type Change, changeByEvent } from "../measure/change.ts";
+import { type Row, row } from "../measure/row.ts";
+import { summaryOf } from "../measure/samples.ts";
 import type { Scenario } from "../measure/scenario.ts";
 import { alternate, openSubject } from "./sidecars.ts";
 
@@ -30,7 +31,7 @@ export const hops: Scenario = {
       rows: hopRows(changes, journeys),
       notes: [
         "Times of the forwarder's log, the function's log, the audit log and the status, all by one machine's clock, in whole ms but for the audit log's.",
-        "Share: of the medians' sum.",
+        "Ratio: a hop's share of the whole, which is the sum of the medians. The watch has the change before whoever made it has the answer.",
       ],
     };
   },
@@ -54,7 +55,7 @@ async function readSources({ mesh }: BenchMesh, mark: number): Promise<Sources> 
   };
 }
 
-function journeyOf({ patchedMs, answeredMs, convergedMs }: Change, sources: Sources): Journey {
+function journeyOf({ patchedMs, convergedMs }: Change, sources: Sources): Journey {
   // The event may overtake the patch's own answer.
   const after = (atMs: number) => atMs >= patchedMs;
   const logged = (message: string) =>
@@ -66,14 +67,22 @@ function journeyOf({ patchedMs, answeredMs, convergedMs }: Change, sources: Sour
   const answered = (is: (call: Call) => boolean) => calls.filter(is).map((call) => call.answeredMs);
   const verified = (atMs: number) => atMs <= convergedMs + 1;
   return [
-    { hop: "patch answered", atMs: answeredMs },
     { hop: "forwarder has the watch event", atMs: first("forwarding", logged("forwarding").filter(after)) },
     { hop: "PutEvents answered", atMs: first("events in", logged("events in").filter(after)) },
     { hop: "function's first line", atMs: first("pass begins", begun.filter(after)) },
-    { hop: "first API request answered", atMs: first("API request", answered(() => true)) },
+    {
+      hop: "first API request answered",
+      atMs: first(
+        "API request",
+        answered(() => true),
+      ),
+    },
     {
       hop: "ConfigMaps written",
-      atMs: last("ConfigMap written", answered((call) => call.resource === "configmaps" && call.verb === "patch").filter(verified)),
+      atMs: last(
+        "ConfigMap written",
+        answered((call) => call.resource === "configmaps" && call.verb === "patch").filter(verified),
+      ),
     },
     {
       hop: "pokes answered",
@@ -111,9 +120,16 @@ function hopRows(changes: readonly Change[], journeys: readonly Journey[]): Row[
       const begin = at === 0 ? (changes[of]?.patchedMs ?? Number.NaN) : (each[at - 1]?.atMs ?? Number.NaN);
       return (each[at]?.atMs ?? Number.NaN) - begin;
     });
-    return row(`→ ${hop}`, "ms", took);
+    return { hop, took };
   });
-  const whole = rows.reduce((sum, { median }) => sum + median, 0);
-  const shares = rows.map(({ figure, median }) => row(`share ${figure}`, "%", [(100 * median) / whole]));
-  return [...rows, row("whole, sum of the medians", "ms", [whole]), ...shares];
+  const whole = sumOfMedians(rows);
+  const answered = changes.map(({ patchedMs, answeredMs }) => answeredMs - patchedMs);
+  return [
+    ...rows.map(({ hop, took }) => row(`→ ${hop}`, "ms", took, { floor: [whole], what: "whole" })),
+    row("beside it: patch sent → answered", "ms", answered),
+  ];
+}
+
+function sumOfMedians(rows: readonly { readonly took: readonly number[] }[]): number {
+  return rows.reduce((sum, { took }) => sum + summaryOf(took).median, 0);
 }

@@ -1,8 +1,8 @@
-import { bothConfigs, type BenchMesh } from "../measure/bench-mesh.ts";
-import { changeAlone, changeByEvent, floorOf, type Change, type Subject } from "../measure/change.ts";
-import { readSidecarPods, type Floor } from "../measure/floor.ts";
+import { type BenchMesh, bothConfigs } from "../measure/bench-mesh.ts";
+import { type Change, changeAlone, changeByEvent, floorOf, type Subject } from "../measure/change.ts";
+import { type Floor, readSidecarPods } from "../measure/floor.ts";
 import { reconcileAlone } from "../measure/pass.ts";
-import { row, type Row } from "../measure/row.ts";
+import { type Row, row } from "../measure/row.ts";
 import type { Scenario } from "../measure/scenario.ts";
 import { setSidecars } from "./sample.ts";
 
@@ -31,10 +31,12 @@ export const sidecars: Scenario = {
       const bound = (await floorOf(subject, false, bench.bareReconciler)).map(({ wholeMs }) => wholeMs);
       await bench.setForwarder(true);
       await bench.untilAtRest(false);
-      rows.push(...changeRows(`${count} sidecars`, byEvent, alone, {
+      rows.push(
+        ...changeRows(`${count} sidecars`, byEvent, alone, {
           alone: 1.3,
           ...(count === 30 ? { byEventMs: wholePathMs } : {}),
-        }));
+        }),
+      );
       rows.push(row(`${count} sidecars: floor as the reconciler, under its policies`, "ms", bound));
     }
     return {
@@ -116,9 +118,25 @@ export function changeRows(what: string, byEvent: Alternated, alone: Alternated,
       all.map(({ notThere }) => notThere),
       { design: 0 },
     ),
-    row(`${what}: floor, writes`, "ms", floors.map(({ writeMs }) => writeMs)),
-    row(`${what}: floor, pokes`, "ms", floors.map(({ pokeMs }) => pokeMs)),
-    row(`${what}: floor, asks`, "ms", floors.map(({ askMs }) => askMs)),
-    row(`${what}: floor, pods poked again`, "pods", floors.map(({ repokes }) => repokes)),
+    row(
+      `${what}: floor, writes`,
+      "ms",
+      floors.map(({ writeMs }) => writeMs),
+    ),
+    row(
+      `${what}: floor, pokes`,
+      "ms",
+      floors.map(({ pokeMs }) => pokeMs),
+    ),
+    row(
+      `${what}: floor, asks`,
+      "ms",
+      floors.map(({ askMs }) => askMs),
+    ),
+    row(
+      `${what}: floor, pods poked again`,
+      "pods",
+      floors.map(({ repokes }) => repokes),
+    ),
   ];
 }

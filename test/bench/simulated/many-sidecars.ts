@@ -1,13 +1,13 @@
 import { bothConfigs, startBenchMesh } from "../measure/bench-mesh.ts";
-import { changeAlone, changeByEvent, type Subject } from "../measure/change.ts";
+import { changeAlone, changeByEvent, floorOf, type Subject } from "../measure/change.ts";
 import { readSidecarPods } from "../measure/floor.ts";
 import { workersOf } from "../measure/function-workers.ts";
 import { reconcileAlone } from "../measure/pass.ts";
-import { row, type Row } from "../measure/row.ts";
+import { type Row, row } from "../measure/row.ts";
 import type { Scenario } from "../measure/scenario.ts";
 import { alternate, changeRows } from "../real/sidecars.ts";
-import { simulate } from "./simulate.ts";
 import type { Shape } from "./shape.ts";
+import { simulate } from "./simulate.ts";
 
 interface Size extends Shape {
   readonly rounds: number;
@@ -40,6 +40,7 @@ function manySidecars(size: Size): Scenario {
         const alone = await alternate(subject, rounds, changeAlone, (at) =>
           progress.step(`${what}: reconcile alone, ${at} of ${rounds}`),
         );
+        const bound = (await floorOf(subject, false, bench.bareReconciler)).map(({ wholeMs }) => wholeMs);
         await bench.setForwarder(true);
         await bench.untilAtRest(false, withinMs);
         const byEvent = await alternate(subject, rounds, changeByEvent, (at) =>
@@ -47,7 +48,15 @@ function manySidecars(size: Size): Scenario {
         );
         const workers = await workersOf(bench.mesh.aws.emulator, bench.mesh.aws.functionNames.reconcile);
         const rows: Row[] = changeRows(what, byEvent, alone, { byEvent: 1.5, alone: 1.5 });
-        rows.push(row(`${what}: the function's most memory`, "MiB", workers.map(({ peakMiB }) => peakMiB), { design: memoryMiB }));
+        rows.push(row(`${what}: floor as the reconciler, under its policies`, "ms", bound));
+        rows.push(
+          row(
+            `${what}: the function's most memory`,
+            "MiB",
+            workers.map(({ peakMiB }) => peakMiB),
+            { design: memoryMiB },
+          ),
+        );
         return {
           rows,
           notes: [

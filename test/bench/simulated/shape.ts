@@ -57,7 +57,10 @@ function addressAt(at: number): string {
 
 /** The ConfigMap of whoever has this address, as `namespace/name`. */
 export function configMapAt(shape: Shape, address: string): string {
-  const [, , high = 0, low = 0] = address.replace(/^::ffff:/, "").split(".").map(Number);
+  const [, , high = 0, low = 0] = address
+    .replace(/^::ffff:/, "")
+    .split(".")
+    .map(Number);
   const { namespace, account } = podAt(shape, high * 256 + low - 1);
   return `${namespace}/${sidecarConfigName(account)}`;
 }

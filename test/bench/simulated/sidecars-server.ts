@@ -42,10 +42,7 @@ async function follow(): Promise<never> {
   const query = { watch: true, labelSelector: `${labels.sidecarConfig}=${meshName}` };
   // A watch that has ended begins again with everything there is.
   for (;;) {
-    const lines = connection.stream(
-      { method: "GET", path: "/api/v1/configmaps", query },
-      new AbortController().signal,
-    );
+    const lines = connection.stream({ method: "GET", path: "/api/v1/configmaps", query }, new AbortController().signal);
     for await (const line of lines) {
       const { type, object } = JSON.parse(line) as { readonly type: string; readonly object: ConfigMap };
       const key = `${object.metadata.namespace}/${object.metadata.name}`;

@@ -65,7 +65,12 @@ function accountObject(namespace: string, name: string): object {
 
 function serviceObject(namespace: string): object {
   const ports = [{ name: "http", port: 80, targetPort: 8080 }];
-  return { apiVersion: "v1", kind: "Service", metadata: { name: "web", namespace }, spec: { selector: { app: "web" }, ports } };
+  return {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name: "web", namespace },
+    spec: { selector: { app: "web" }, ports },
+  };
 }
 
 function podObject({ namespace, name, account, node }: SimulatedPod): object {

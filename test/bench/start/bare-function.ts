@@ -18,7 +18,10 @@ export const bareHandler = new URL("bare-handler.mjs", import.meta.url);
 const name = "bare";
 
 /** With the size, the runtime and the kind of mapping that the real one has. */
-export async function deployBareFunction({ endpoint, region, credentials }: AwsSide, api: StandInApiServer): Promise<BareFunction> {
+export async function deployBareFunction(
+  { endpoint, region, credentials }: AwsSide,
+  api: StandInApiServer,
+): Promise<BareFunction> {
   const client = new CloudFormationClient({ endpoint, region, credentials: credentials.root });
   try {
     const StackName = name;

@@ -8,7 +8,9 @@ export const handler = () =>
     const { hostname, port, pathname } = new URL(process.env.BARE_URL);
     const agent = new Agent({ ca: process.env.BARE_CA });
     const headers = { authorization: "Bearer none", connection: "close" };
-    new ClientRequest({ protocol: "https:", agent, hostname, port, path: pathname, headers }, (response) => response.resume().on("end", resolve))
+    new ClientRequest({ protocol: "https:", agent, hostname, port, path: pathname, headers }, (response) =>
+      response.resume().on("end", resolve),
+    )
       .on("error", reject)
       .end();
   });

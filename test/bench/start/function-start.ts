@@ -3,10 +3,10 @@ import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
-import { planAwsSide, startAwsSide, type AwsSide } from "#test/aws/aws-side.ts";
+import { type AwsSide, planAwsSide, startAwsSide } from "#test/aws/aws-side.ts";
 import { freePort, loopbackPlace } from "#test/aws/place.ts";
 import { putEvent } from "#test/aws/put-event.ts";
-import { startStandInApiServer, type StandInApiServer } from "#test/aws/stand-in-api-server.ts";
+import { type StandInApiServer, startStandInApiServer } from "#test/aws/stand-in-api-server.ts";
 import { bundleFunctions } from "../../../tools/bundle.ts";
 import { endWorkers } from "../measure/function-workers.ts";
 import { untilQueueIsEmpty } from "../measure/queue.ts";
@@ -29,12 +29,19 @@ export const functionStart: Scenario = {
     const [place, api] = await Promise.all([loopbackPlace(), startStandInApiServer(), bundleFunctions()]);
     // To everything, and so every pass ends with its first look.
     api.answer(403);
-    const plan = await planAwsSide(place, { name: cluster, endpoint: api.endpoint, ca: api.ca }, await freePort(place.address));
+    const plan = await planAwsSide(
+      place,
+      { name: cluster, endpoint: api.endpoint, ca: api.ca },
+      await freePort(place.address),
+    );
     const aws = await startAwsSide(plan, { driftRate: "rate(1 day)" });
     try {
       const bare = await deployBareFunction(aws, api);
       const real = { name: aws.functionNames.reconcile, queueUrl: aws.queueUrl };
-      const found = { real: [], bare: [], realLoad: [], bareLoad: [], coldLine: [], warmLine: [] } as Record<string, number[]>;
+      const found = { real: [], bare: [], realLoad: [], bareLoad: [], coldLine: [], warmLine: [] } as Record<
+        string,
+        number[]
+      >;
       const take = (name: string, ms: number, round: number) => round > 0 && found[name]?.push(ms);
       for (let round = 0; round <= rounds; round++) {
         progress.step(`function starts: ${round} of ${rounds}`);
