@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { mode } from "../rollout/mode.ts";
+import { mode } from "../mesh/mode.ts";
 import { conditionOf, type HistoryEntry, type RolloutStatus } from "../rollout/status.ts";
 import { clusterOptions, connect, withClusterOptions } from "./cluster-options.ts";
 import { type OutputFormat, outputOption, structuredText, tableText } from "./output.ts";

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Command } from "commander";
 import type { KubeConnection } from "../kube/connection.ts";
 import { expectOk } from "../kube/objects.ts";
-import { mode } from "../rollout/mode.ts";
+import { mode } from "../mesh/mode.ts";
 import { conditionOf, type RolloutStatus } from "../rollout/status.ts";
 import { clusterOptions, connect, withClusterOptions } from "./cluster-options.ts";
 import { laggingTable } from "./egress-status.ts";

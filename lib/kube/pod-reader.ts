@@ -59,7 +59,7 @@ export function pokeText(digest: string, atMs: number): string {
 }
 
 export function decodePoke(text: string | undefined): Poke | undefined {
-  const match = /^([0-9a-f]{32}) (\S+)$/.exec(text ?? "");
+  const match = /^((?:on|off)-[0-9a-f]{32}) (\S+)$/.exec(text ?? "");
   const atMs = Date.parse(match?.[2] ?? "");
   return match?.[1] === undefined || Number.isNaN(atMs) ? undefined : { digest: match[1], atMs };
 }

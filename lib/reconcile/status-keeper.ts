@@ -95,6 +95,7 @@ function isTurn(before: RolloutStatus, after: RolloutStatus): boolean {
     status.target?.digest,
     status.target?.egress,
     status.observed?.resourceVersion,
+    status.history?.[0]?.outcome,
     ...(status.conditions ?? []).map((condition) => `${condition.type} ${condition.status}`),
   ];
   return turns(before).join() !== turns(after).join();

@@ -1,4 +1,4 @@
-import { mode } from "./mode.ts";
+import { mode } from "../mesh/mode.ts";
 import type { ObservedOsmConfig } from "./observation.ts";
 import {
   type Condition,
@@ -59,7 +59,7 @@ export function nextStatus(before: RolloutStatus, facts: StatusFacts): RolloutSt
     ...optional("convergedAt", convergedAt),
     ...optional("cutAt", cutAt),
     conditions,
-    history: nextHistory(before, facts, { started, isConverged, isCut }),
+    history: nextHistory(before, facts, { started, isCut }),
   };
 }
 
@@ -138,11 +138,13 @@ function firstFew(pods: readonly string[]): string {
 
 interface Progress {
   readonly started: string;
-  readonly isConverged: boolean;
   readonly isCut: boolean;
 }
 
-/** One entry per value of the switch; changes within the mesh make none. */
+/**
+ * One entry per value of the switch; changes within the mesh make none, and do not keep one from being done: what counts
+ * is that every sidecar has the switch there, whichever in-mesh destinations it knows at that moment.
+ */
 function nextHistory(before: RolloutStatus, facts: StatusFacts, progress: Progress): readonly HistoryEntry[] {
   const history = before.history ?? [];
   const [newest, ...older] = history;
@@ -166,11 +168,12 @@ function nextHistory(before: RolloutStatus, facts: StatusFacts, progress: Progre
   return [finished(newest, facts, progress), ...older];
 }
 
-function finished(entry: HistoryEntry, facts: StatusFacts, { isConverged, isCut }: Progress): HistoryEntry {
+function finished(entry: HistoryEntry, facts: StatusFacts, { isCut }: Progress): HistoryEntry {
   const sinceStartMs = facts.nowMs - Date.parse(entry.startedAt);
   let next = entry;
-  if (isConverged && next.outcome === "Rolling") {
-    next = { ...next, outcome: "Converged", tookMs: sinceStartMs, sidecars: facts.tally.counts.verified };
+  const { counts, offValue, excused } = facts.tally;
+  if (offValue.length === 0 && next.outcome === "Rolling") {
+    next = { ...next, outcome: "Converged", tookMs: sinceStartMs, sidecars: counts.total - excused.length };
   }
   if (isCut && next.cutTookMs === undefined) next = { ...next, cutTookMs: sinceStartMs };
   return next;

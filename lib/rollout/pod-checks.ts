@@ -1,3 +1,4 @@
+import { egressOfDigest } from "../envoy/sidecar-config.ts";
 import type { Answer, ObservedPod } from "./observation.ts";
 import type { Wanted } from "./wanted.ts";
 
@@ -7,10 +8,10 @@ export const repokeAfterMs: readonly number[] = [1_000, 2_000, 4_000];
 
 export type PodState =
   | { readonly kind: "verified"; readonly openEgress: number; readonly draining: number }
-  /** Answers, with another version. */
-  | { readonly kind: "differs"; readonly runs: string }
-  /** Answers, with another version, and has refused an update since it started. */
-  | { readonly kind: "rejected" }
+  /** Answers, with another version; `egress` is which way the switch is in that, if it is one of ours. */
+  | { readonly kind: "differs"; readonly runs: string; readonly egress: boolean | undefined }
+  /** The same, and it has refused an update since it started. */
+  | { readonly kind: "rejected"; readonly egress: boolean | undefined }
   | { readonly kind: "silent"; readonly why: string; readonly terminating: boolean };
 
 /**
@@ -23,9 +24,10 @@ export function podState(pod: ObservedPod, answer: Answer, wantedDigest: string)
   if (listeners === wantedDigest && clusters === wantedDigest && (routes ?? wantedDigest) === wantedDigest) {
     return { kind: "verified", openEgress, draining };
   }
+  const egress = egressOfDigest(listeners);
   return refusedUpdates > 0
-    ? { kind: "rejected" }
-    : { kind: "differs", runs: listeners === "" ? "nothing" : listeners };
+    ? { kind: "rejected", egress }
+    : { kind: "differs", runs: listeners === "" ? "nothing" : listeners, egress };
 }
 
 /** The digest that a pod must run; undefined for one whose account is not configured yet. */

@@ -1,5 +1,5 @@
 import type { ResultEvent } from "../events/result-event.ts";
-import { mode } from "./mode.ts";
+import { mode } from "../mesh/mode.ts";
 import { conditionOf, type RolloutStatus } from "./status.ts";
 
 /** A Kubernetes Event on osm-config. */
@@ -55,10 +55,9 @@ export function announcements(before: RolloutStatus, after: RolloutStatus, corre
     const by = entry.by === undefined ? "" : ` by ${entry.by}`;
     kubernetes.push({ type: "Normal", reason: "EgressRolloutStarted", message: `egress goes ${mode(entry.to)}${by}` });
   }
-  const converged = conditionOf(after, "Converged");
   const newly = entry?.outcome === "Converged" && !sameEntryConverged(before, entry.startedAt);
-  if (entry && newly && converged) {
-    const reason = converged.reason === "AllReachableVerified" ? "AllReachableVerified" : "AllVerified";
+  if (entry && newly) {
+    const reason = entry.sidecars === counts.total ? "AllVerified" : "AllReachableVerified";
     bus.push({
       detailType: "Egress Rollout Converged",
       detail: {
@@ -70,7 +69,7 @@ export function announcements(before: RolloutStatus, after: RolloutStatus, corre
         tookMs: entry.tookMs ?? 0,
       },
     });
-    kubernetes.push({ type: "Normal", reason: "EgressRolloutConverged", message: converged.message });
+    kubernetes.push({ type: "Normal", reason: "EgressRolloutConverged", message: `egress is ${mode(entry.to)} at ${entry.sidecars ?? 0} of ${counts.total} sidecars` });
   }
   if (entry?.cutTookMs !== undefined && before.history?.[0]?.cutTookMs === undefined) {
     kubernetes.push({

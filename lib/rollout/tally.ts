@@ -17,6 +17,8 @@ export interface Tally {
   readonly unverified: readonly string[];
   /** Verified, with connections that are still to be cut. */
   readonly uncut: readonly string[];
+  /** Pending or wrong, and not known to have the switch where it must be: their version may differ in other things only. */
+  readonly offValue: readonly string[];
   readonly lagging: readonly Lagging[];
 }
 
@@ -44,6 +46,7 @@ export function tallyOf(checked: readonly CheckedPod[], before: RolloutStatus, t
   const excused: string[] = [];
   const unverified: string[] = [];
   const uncut: string[] = [];
+  const offValue: string[] = [];
   const lagging: Lagging[] = [];
   let verified = 0;
   let rejected = 0;
@@ -60,7 +63,10 @@ export function tallyOf(checked: readonly CheckedPod[], before: RolloutStatus, t
     // A container's start has whole seconds.
     const startedLater = !suspect && convergedMs !== undefined && (pod.sidecarStartedAtMs ?? 0) + 999 > convergedMs;
     if (state === "not-asked") {
-      if (!startedLater) pending.push(name);
+      if (!startedLater) {
+        pending.push(name);
+        offValue.push(name);
+      }
       continue;
     }
     if (state.kind === "verified") {
@@ -76,9 +82,12 @@ export function tallyOf(checked: readonly CheckedPod[], before: RolloutStatus, t
     if (startedLater && inTime) continue;
     if (state.kind !== "silent") unverified.push(name);
     // The kubelet gives a pod that is going no new files.
-    if (pod.terminating) excused.push(name);
-    else if (inTime) pending.push(name);
-    else (state.kind === "silent" ? excused : wrong).push(name);
+    if (pod.terminating || (state.kind === "silent" && !inTime)) {
+      excused.push(name);
+      continue;
+    }
+    (inTime ? pending : wrong).push(name);
+    if (state.kind === "silent" || state.egress !== target.egress) offValue.push(name);
   }
   lagging.sort((left, right) => (left.pod < right.pod ? -1 : 1));
   return {
@@ -88,6 +97,7 @@ export function tallyOf(checked: readonly CheckedPod[], before: RolloutStatus, t
     excused,
     unverified,
     uncut,
+    offValue,
     lagging,
   };
 }

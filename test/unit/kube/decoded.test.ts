@@ -4,7 +4,7 @@ import { decodeSidecarConfigMap, sidecarConfigMap } from "#lib/kube/sidecar-conf
 import { annotations, labels } from "#lib/mesh/names.ts";
 import { configAtRest } from "../../scripted/world-at-rest.ts";
 
-const digest = "0123456789abcdef0123456789abcdef";
+const digest = "off-0123456789abcdef0123456789abcdef";
 const startedAt = "2026-11-01T12:00:00Z";
 
 function pod({

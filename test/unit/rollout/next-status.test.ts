@@ -7,8 +7,18 @@ import { type Wanted, wantedMesh } from "#lib/rollout/wanted.ts";
 import { meshSeen, nowMs } from "../../scripted/world-at-rest.ts";
 
 const counts = { total: 3, verified: 3, rejected: 0, unreachable: 0, outsideGuarantee: 0 };
-const allRight: Tally = { counts, pending: [], wrong: [], excused: [], unverified: [], uncut: [], lagging: [] };
-const waiting: Tally = { ...allRight, counts: { ...counts, verified: 0 }, pending: ["a", "b", "c", "d", "e"] };
+const allRight: Tally = {
+  counts,
+  pending: [],
+  wrong: [],
+  excused: [],
+  unverified: [],
+  uncut: [],
+  offValue: [],
+  lagging: [],
+};
+const five = ["a", "b", "c", "d", "e"];
+const waiting: Tally = { ...allRight, counts: { ...counts, verified: 0 }, pending: five, offValue: five };
 
 interface Look {
   readonly egress?: boolean;
@@ -161,4 +171,13 @@ describe("a condition's time", () => {
     const next = withCondition(before, { type: "Accepted", status: "True", reason: "", message: "" }, "now");
     expect(next.map(({ type }) => type)).toEqual(["Accepted", "Converged"]);
   });
+});
+
+test("a change of the switch is done when every sidecar has it there, though in-mesh changes are still on their way", () => {
+  const behind = { pending: ["shop/web-1"], counts: { ...counts, verified: 2 } };
+  const after = look(rest, { egress: true, tally: behind, atMs: 700 });
+  expect(conditionOf(after, "Converged")?.status).toBe("False");
+  expect(after.history?.[0]).toMatchObject({ to: true, outcome: "Converged", sidecars: 3 });
+  const told = announcements(rest, after, "c").bus.map((event) => event.detailType);
+  expect(told).toEqual(["Egress Rollout Started", "Egress Rollout Converged"]);
 });

@@ -12,7 +12,7 @@ const converged: RolloutStatus = {
   conditions: [{ type: "Converged", status: "True", reason: "AllVerified", message: "", lastTransitionTime: "" }],
 };
 const silent = { kind: "silent", why: "none within 2 s", terminating: false } as const;
-const differs = { kind: "differs", runs: "other" } as const;
+const differs = { kind: "differs", runs: "other", egress: undefined } as const;
 const verified = { kind: "verified", openEgress: 0, draining: 0 } as const;
 const name = "shop/web-1";
 const later = podSeen({ sidecarStartedAtMs: convergedMs + 1 });
@@ -34,7 +34,7 @@ const rows: readonly Row[] = [
   ["different beyond it", { state: differs, sinceMs: nowMs - deadlineMs }, { wrong: [name], unverified: [name] }, {}],
   [
     "rejected beyond it",
-    { state: { kind: "rejected" }, sinceMs: nowMs - deadlineMs },
+    { state: { kind: "rejected", egress: undefined }, sinceMs: nowMs - deadlineMs },
     { wrong: [name], unverified: [name] },
     {},
   ],
@@ -67,6 +67,20 @@ const rows: readonly Row[] = [
   ["something else draining, no connection seen for long", { state: { ...verified, draining: 1 } }, {}, converged],
 ];
 
+test.each<readonly [string, CheckedPod["state"], number, readonly string[]]>([
+  ["a version with the switch where it must be", { ...differs, egress: false }, nowMs, []],
+  ["the same, its time over", { ...differs, egress: false }, 0, []],
+  ["a version with the switch the other way", { ...differs, egress: true }, nowMs, [name]],
+  ["a version that is none of ours", differs, nowMs, [name]],
+  ["the right switch, and an update refused", { kind: "rejected", egress: false }, nowMs, []],
+  ["nothing yet, not asked", "not-asked", nowMs, [name]],
+  ["nothing, in time", silent, nowMs, [name]],
+  ["nothing, its time over", silent, 0, []],
+])("a sidecar that says %s: whether its switch is still waited for", (_, state, sinceMs, offValue) => {
+  const pod: CheckedPod = { pod: podSeen(), state, sinceMs, suspect: true };
+  expect(tallyOf([pod], {}, target, nowMs).offValue).toEqual(offValue);
+});
+
 test.each(rows)("one sidecar, %s", (_, difference, expected, before) => {
   const pod: CheckedPod = { pod: podSeen(), state: "trusted", sinceMs: nowMs, suspect: false, ...difference };
   const { pending, wrong, excused, unverified, uncut } = tallyOf([pod], before, target, nowMs);
@@ -81,7 +95,7 @@ test.each(rows)("one sidecar, %s", (_, difference, expected, before) => {
 });
 
 test("everybody is counted once, and who lags is named in order", () => {
-  const states = [verified, "trusted", silent, differs, { kind: "rejected" }, "not-asked"] as const;
+  const states = [verified, "trusted", silent, differs, { kind: "rejected", egress: undefined }, "not-asked"] as const;
   const checked = states.map(
     (state, index): CheckedPod => ({
       pod: podSeen({ name: `web-${9 - index}` }),
