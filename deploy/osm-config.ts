@@ -1,5 +1,5 @@
-import { injectionName, osmConfigName, apiVersion, rolloutName } from "#lib/mesh/names.ts";
 import type { KubeObject } from "#lib/kube/objects.ts";
+import { apiVersion, injectionName, osmConfigName, rolloutName } from "#lib/mesh/names.ts";
 import type { Parameters } from "./parameters.ts";
 
 /** Nothing in it needs more than Pod Security's strictest level. */

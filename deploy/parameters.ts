@@ -1,5 +1,5 @@
 import { meshName, osmNamespace } from "#lib/mesh/names.ts";
-import { images, type Images } from "./images.ts";
+import { type Images, images } from "./images.ts";
 
 /** What differs between two installations. */
 export interface Parameters {

@@ -1,8 +1,8 @@
+import type { KubeObject } from "#lib/kube/objects.ts";
 import { injectionDefaults } from "#lib/mesh/injection.ts";
 import type { EnvoyLogLevel } from "#lib/mesh/osm-config.ts";
-import type { KubeObject } from "#lib/kube/objects.ts";
 import type { Parameters } from "../parameters.ts";
-import { customResourceDefinition, list, object, oneOf, text, type Schema } from "./schema.ts";
+import { customResourceDefinition, list, object, oneOf, type Schema, text } from "./schema.ts";
 
 const logLevels = [
   "trace",

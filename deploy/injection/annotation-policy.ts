@@ -1,5 +1,5 @@
-import { annotations } from "#lib/mesh/names.ts";
 import type { KubeObject } from "#lib/kube/objects.ts";
+import { annotations } from "#lib/mesh/names.ts";
 import type { Parameters } from "../parameters.ts";
 import { injectionPolicyName, meshNamespaces } from "./policy.ts";
 import { wishVariables } from "./variables.ts";

@@ -1,5 +1,5 @@
-import { apiVersion, injectionName, labels } from "#lib/mesh/names.ts";
 import type { KubeObject } from "#lib/kube/objects.ts";
+import { apiVersion, injectionName, labels } from "#lib/mesh/names.ts";
 import type { Parameters } from "../parameters.ts";
 import { injectionVariables } from "./variables.ts";
 

@@ -1,6 +1,6 @@
+import type { KubeObject } from "#lib/kube/objects.ts";
 import { booleanSpellings } from "#lib/mesh/boolean.ts";
 import { osmConfigName } from "#lib/mesh/names.ts";
-import type { KubeObject } from "#lib/kube/objects.ts";
 import { cel } from "../cel.ts";
 import type { Parameters } from "../parameters.ts";
 

@@ -1,6 +1,6 @@
+import type { KubeObject } from "#lib/kube/objects.ts";
 import { annotations, injectionName, leaseName, ports, reconcilersGroup, rolloutName } from "#lib/mesh/names.ts";
 import { plainConfigPrefix } from "#lib/mesh/sidecar-config-name.ts";
-import type { KubeObject } from "#lib/kube/objects.ts";
 import { Cel, cel } from "../cel.ts";
 import type { Parameters } from "../parameters.ts";
 

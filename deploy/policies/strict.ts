@@ -1,5 +1,5 @@
-import { sidecar } from "#lib/mesh/names.ts";
 import type { KubeObject } from "#lib/kube/objects.ts";
+import { sidecar } from "#lib/mesh/names.ts";
 import { Cel, cel } from "../cel.ts";
 import { meshNamespaces } from "../injection/policy.ts";
 import { wantedVariable, wishVariables } from "../injection/variables.ts";

@@ -1,5 +1,5 @@
-import { apiGroup, injectionName, leaseName, osmConfigName, reconcilersGroup, rolloutName } from "#lib/mesh/names.ts";
 import type { KubeObject } from "#lib/kube/objects.ts";
+import { apiGroup, injectionName, leaseName, osmConfigName, reconcilersGroup, rolloutName } from "#lib/mesh/names.ts";
 import type { Parameters } from "../parameters.ts";
 import { granted, type Rule, type Subject } from "./roles.ts";
 

@@ -37,7 +37,7 @@ export function connect(options: ClusterOptions, impersonate?: Impersonation): K
     return openKubeconfig(options, impersonate);
   } catch (cause) {
     if (cause instanceof EgressError) throw cause;
-    const file = options.kubeconfig ?? process.env["KUBECONFIG"] ?? "~/.kube/config";
+    const file = options.kubeconfig ?? "of $KUBECONFIG or ~/.kube/config";
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new CommandError(
       `kubeconfig ${file}: ${why}`,

@@ -9,7 +9,13 @@ import { laggingTable } from "./egress-status.ts";
 import { CommandError } from "./failure.ts";
 import { positiveNumber } from "./numbers.ts";
 import { runSteps, type Step } from "./progress.ts";
-import { egressOwner, type OsmConfigObject, osmConfigPath, readOsmConfig, readRolloutStatus } from "./rollout-reader.ts";
+import {
+  egressOwner,
+  type OsmConfigObject,
+  osmConfigPath,
+  readOsmConfig,
+  readRolloutStatus,
+} from "./rollout-reader.ts";
 
 const pollMs = 200;
 /** Nobody has looked at the change by then: no forwarder, no function, or neither works. */
@@ -122,7 +128,10 @@ class RolloutWait {
 
   #notThere(): CommandError {
     const condition = conditionOf(this.last, "Converged");
-    return new CommandError(`not there in time: ${condition?.message ?? "no status"}`, "go on looking: osm egress status");
+    return new CommandError(
+      `not there in time: ${condition?.message ?? "no status"}`,
+      "go on looking: osm egress status",
+    );
   }
 }
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { injectionPolicyName } from "#deploy/injection/policy.ts";
 import type { Parameters } from "#deploy/parameters.ts";
 import type { KubeConnection } from "../kube/connection.ts";
-import { expectOk, read, type KubeObject } from "../kube/objects.ts";
+import { expectOk, type KubeObject, read } from "../kube/objects.ts";
 import { labels, osmConfigName } from "../mesh/names.ts";
 import { CommandError } from "./failure.ts";
 

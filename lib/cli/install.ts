@@ -7,11 +7,11 @@ import { forwarderName } from "#deploy/rbac/forwarder.ts";
 import { EgressError } from "../errors.ts";
 import type { KubeConnection } from "../kube/connection.ts";
 import { objectPath } from "../kube/kinds.ts";
-import { apply, expectOk, read, type KubeObject } from "../kube/objects.ts";
+import { apply, expectOk, type KubeObject, read } from "../kube/objects.ts";
 import { clusterOptions, connect, withClusterOptions } from "./cluster-options.ts";
 import { checkCluster, waitEstablished, waitPolicyInForce } from "./install-checks.ts";
 import { type InstallOptions, parametersOf, withInstallOptions } from "./install-options.ts";
-import { commandManager, createOrEdit, type ConfigEdit } from "./osm-config-edit.ts";
+import { type ConfigEdit, commandManager, createOrEdit } from "./osm-config-edit.ts";
 import { runSteps, type Step } from "./progress.ts";
 
 /** `osm install`: may be run again at any time, and then changes only what differs or was asked for. */

@@ -1,8 +1,8 @@
 import { Command } from "commander";
-import type { KubeConnection } from "../kube/connection.ts";
 import { EgressError } from "../errors.ts";
+import type { KubeConnection } from "../kube/connection.ts";
 import { expectOk, read } from "../kube/objects.ts";
-import { annotations, labels, meshPlace, type MeshPlace, reconcilersGroup } from "../mesh/names.ts";
+import { annotations, labels, type MeshPlace, meshPlace, reconcilersGroup } from "../mesh/names.ts";
 import { asReconciler, clusterOptions, connect, withClusterOptions } from "./cluster-options.ts";
 import { CommandError } from "./failure.ts";
 import { checkCaptureAllowed, checkInjected, injectedImage } from "./namespace-checks.ts";

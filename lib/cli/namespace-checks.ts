@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { injectedContainers, injectedVolumes, type InjectionValues } from "#deploy/injection/containers.ts";
+import { type InjectionValues, injectedContainers, injectedVolumes } from "#deploy/injection/containers.ts";
 import { injectionPolicyName } from "#deploy/injection/policy.ts";
 import type { KubeConnection, KubeResponse } from "../kube/connection.ts";
 import { read } from "../kube/objects.ts";

@@ -1,6 +1,6 @@
-import { objectPath } from "../kube/kinds.ts";
 import type { KubeConnection } from "../kube/connection.ts";
-import { expectOk, read, type KubeObject } from "../kube/objects.ts";
+import { objectPath } from "../kube/kinds.ts";
+import { expectOk, type KubeObject, read } from "../kube/objects.ts";
 import { osmConfigName } from "../mesh/names.ts";
 
 /** Field manager of what people change with this command line. */

@@ -9,7 +9,7 @@ import type { KubeConnection } from "../kube/connection.ts";
 import { meshName, reconcilersGroup } from "../mesh/names.ts";
 import type { PassOutcome } from "../reconcile/pass.ts";
 import { reconcileCluster } from "../reconcile/reconcile-cluster.ts";
-import { asReconciler, clusterOptions, type ClusterOptions, connect, withClusterOptions } from "./cluster-options.ts";
+import { asReconciler, type ClusterOptions, clusterOptions, connect, withClusterOptions } from "./cluster-options.ts";
 import { CommandError } from "./failure.ts";
 import { type JsonLog, jsonLog } from "./json-log.ts";
 import { positiveNumber } from "./numbers.ts";

@@ -17,12 +17,18 @@ export async function readRolloutStatus(connection: KubeConnection, namespace: s
   const path = `/apis/${apiVersion}/namespaces/${namespace}/egressrollouts/${rolloutName}`;
   const rollout = await read<{ readonly status?: RolloutStatus }>(connection, path);
   if (!rollout) {
-    throw new EgressError("object-missing", `no EgressRollout ${namespace}/${rolloutName}: is the mesh installed? osm install`);
+    throw new EgressError(
+      "object-missing",
+      `no EgressRollout ${namespace}/${rolloutName}: is the mesh installed? osm install`,
+    );
   }
   return rollout.status ?? {};
 }
 
-export async function readOsmConfig(connection: KubeConnection, namespace: string): Promise<OsmConfigObject | undefined> {
+export async function readOsmConfig(
+  connection: KubeConnection,
+  namespace: string,
+): Promise<OsmConfigObject | undefined> {
   return read<OsmConfigObject>(connection, osmConfigPath(namespace));
 }
 

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
+import { mode } from "../mesh/mode.ts";
 import type { SidecarFile } from "../mesh/names.ts";
 import type { SidecarPolicy } from "../mesh/sidecar-policy.ts";
 import { canonicalJson, type Json } from "./canonical-json.ts";
 import { clusters } from "./clusters.ts";
 import { outboundListener } from "./listener.ts";
-import { mode } from "../mesh/mode.ts";
 import { routes } from "./routes.ts";
 
 /** A sidecar's whole configuration, as it stands in its ConfigMap. */

@@ -69,7 +69,11 @@ export function announcements(before: RolloutStatus, after: RolloutStatus, corre
         tookMs: entry.tookMs ?? 0,
       },
     });
-    kubernetes.push({ type: "Normal", reason: "EgressRolloutConverged", message: `egress is ${mode(entry.to)} at ${entry.sidecars ?? 0} of ${counts.total} sidecars` });
+    kubernetes.push({
+      type: "Normal",
+      reason: "EgressRolloutConverged",
+      message: `egress is ${mode(entry.to)} at ${entry.sidecars ?? 0} of ${counts.total} sidecars`,
+    });
   }
   if (entry?.cutTookMs !== undefined && before.history?.[0]?.cutTookMs === undefined) {
     kubernetes.push({

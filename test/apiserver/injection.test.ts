@@ -1,16 +1,16 @@
 import { beforeAll, describe, expect, test } from "vitest";
+import { meshInjectionDefinition } from "#deploy/crds/mesh-injection.ts";
 import { annotationBinding, annotationPolicy } from "#deploy/injection/annotation-policy.ts";
 import { injectedContainers } from "#deploy/injection/containers.ts";
 import { injectionBinding, injectionPolicy } from "#deploy/injection/policy.ts";
-import { meshInjectionDefinition } from "#deploy/crds/mesh-injection.ts";
 import { meshInjection, osmNamespaceObject } from "#deploy/osm-config.ts";
 import { defaults } from "#deploy/parameters.ts";
+import type { KubeObject } from "#lib/kube/objects.ts";
 import { annotations } from "#lib/mesh/names.ts";
 import { sidecarConfigName } from "#lib/mesh/sidecar-config-name.ts";
-import type { KubeObject } from "#lib/kube/objects.ts";
 import { applyAll, bodyOf, connectAs, create, mergePatch, messageOf, remove } from "./api.ts";
 import { eventually } from "./eventually.ts";
-import { appContainer, namespace, pod, serviceAccount, type StoredPod } from "./pods.ts";
+import { appContainer, namespace, pod, type StoredPod, serviceAccount } from "./pods.ts";
 
 const admin = connectAs("admin");
 const longAccount = "a".repeat(245);

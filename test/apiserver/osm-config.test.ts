@@ -2,8 +2,8 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { osmNamespaceObject } from "#deploy/osm-config.ts";
 import { defaults } from "#deploy/parameters.ts";
 import { osmConfigBinding, osmConfigPolicy } from "#deploy/policies/osm-config.ts";
-import { booleanSpellings } from "#lib/mesh/boolean.ts";
 import type { KubeObject } from "#lib/kube/objects.ts";
+import { booleanSpellings } from "#lib/mesh/boolean.ts";
 import { applyAll, connectAs, create, mergePatch, messageOf, remove } from "./api.ts";
 import { eventually } from "./eventually.ts";
 

@@ -1,5 +1,5 @@
-import { annotations, labels } from "#lib/mesh/names.ts";
 import type { KubeObject } from "#lib/kube/objects.ts";
+import { annotations, labels } from "#lib/mesh/names.ts";
 
 /** A pod as the API server stores it, as far as injection changes it. */
 export interface StoredPod {

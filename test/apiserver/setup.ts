@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import type { TestProject } from "vitest/node";
 import { ensureKubernetesBinary } from "../../tools/setup/kubernetes-binary.ts";
-import { startApiServer, type Identity } from "./server.ts";
+import { type Identity, startApiServer } from "./server.ts";
 
 /** Who the tests speak as. */
 export const identities = {

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { meshInjectionDefinition } from "#deploy/crds/mesh-injection.ts";
+import { injectionBinding, injectionPolicy } from "#deploy/injection/policy.ts";
 import { manifests } from "#deploy/manifests.ts";
 import { meshInjection, osmNamespaceObject } from "#deploy/osm-config.ts";
 import { defaults } from "#deploy/parameters.ts";
-import { injectionBinding, injectionPolicy } from "#deploy/injection/policy.ts";
 import { annotations } from "#lib/mesh/names.ts";
 import { applyAll, connectAs, create, messageOf, remove } from "./api.ts";
 import { eventually } from "./eventually.ts";

@@ -9,7 +9,7 @@ export async function killFunctions(emulatorPid: number): Promise<number> {
   let killed = 0;
   for (const pid of await childrenOf(emulatorPid)) {
     const command = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
-    if (!/^node\0/.test(command)) continue;
+    if (!command.startsWith("node\0")) continue;
     process.kill(pid, "SIGKILL");
     killed++;
   }

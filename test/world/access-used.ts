@@ -30,7 +30,10 @@ export interface UsedAccess {
 }
 
 /** Everything that one identity asked of the API server in a run. */
-export async function accessUsed(auditLogPath: string, isIdentity: (user: string, groups: readonly string[]) => boolean): Promise<UsedAccess> {
+export async function accessUsed(
+  auditLogPath: string,
+  isIdentity: (user: string, groups: readonly string[]) => boolean,
+): Promise<UsedAccess> {
   const allowed = new Map<string, Use>();
   const refused = new Set<string>();
   for await (const line of createInterface(createReadStream(auditLogPath))) {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { expectOk } from "#lib/kube/objects.ts";
 import type { KubeConnection } from "#lib/kube/connection.ts";
+import { expectOk } from "#lib/kube/objects.ts";
 import { appSpec } from "./sample-mesh.ts";
 
 /** A mesh in which nothing stands still: Services, endpoints and pods change every 50 to 300 ms. */

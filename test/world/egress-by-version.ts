@@ -1,6 +1,6 @@
-import { watch } from "#lib/kube/watch.ts";
 import type { KubeConnection } from "#lib/kube/connection.ts";
 import { decodeSidecarConfigMap } from "#lib/kube/sidecar-config-map.ts";
+import { watch } from "#lib/kube/watch.ts";
 import { labels } from "#lib/mesh/names.ts";
 
 /**

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { annotations, osmNamespace } from "#lib/mesh/names.ts";
-import { startCluster, type Cluster } from "#test/cluster/cluster.ts";
+import { type Cluster, startCluster } from "#test/cluster/cluster.ts";
 import { startWorld, type World } from "#test/cluster/world.ts";
 import { bundle } from "../../tools/bundle.ts";
-import { osmCommand, type OsmCommand } from "./osm-command.ts";
+import { type OsmCommand, osmCommand } from "./osm-command.ts";
 import { probeOnce } from "./probe.ts";
 
 const shop = "shop";

@@ -1,14 +1,14 @@
-import { dirname, join } from "node:path";
 import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ensureForwarderImage } from "#deploy/images/build.ts";
 import { osmNamespace } from "#lib/mesh/names.ts";
 import type { RolloutStatus } from "#lib/rollout/status.ts";
-import { startCluster, type Cluster } from "#test/cluster/cluster.ts";
+import { type AwsSide, planAwsSide, startAwsSide } from "#test/aws/aws-side.ts";
+import { type Cluster, startCluster } from "#test/cluster/cluster.ts";
 import { startWorld, type World } from "#test/cluster/world.ts";
-import { planAwsSide, startAwsSide, type AwsSide } from "#test/aws/aws-side.ts";
 import { bundle } from "../../tools/bundle.ts";
-import { osmCommand, type OsmCommand } from "./osm-command.ts";
+import { type OsmCommand, osmCommand } from "./osm-command.ts";
 
 /** A cluster with its AWS side, the stack deployed and nothing of the mesh installed yet. */
 export interface MeshWorld {

@@ -17,9 +17,26 @@ export interface PodRef {
 }
 
 /** One attempt from inside a pod's app container. @returns whether it got an answer, and its last line */
-export async function probeOnce(cluster: Cluster, { namespace, pod }: PodRef, ...probe: readonly string[]): Promise<Attempt> {
+export async function probeOnce(
+  cluster: Cluster,
+  { namespace, pod }: PodRef,
+  ...probe: readonly string[]
+): Promise<Attempt> {
   const command = ["/bin/probe", "-timeout", "2s", ...probe];
-  const args = ["exec", "--namespace", namespace, pod, "--container", "app", "--", "sh", "-c", '"$@"; true', "sh", ...command];
+  const args = [
+    "exec",
+    "--namespace",
+    namespace,
+    pod,
+    "--container",
+    "app",
+    "--",
+    "sh",
+    "-c",
+    '"$@"; true',
+    "sh",
+    ...command,
+  ];
   const lines = (await cluster.kubectl(...args)).trim().split("\n").filter(Boolean).map(parse);
   const last = lines.at(-1);
   if (last === undefined) throw new Error(`probe ${probe.join(" ")} in ${namespace}/${pod} printed nothing`);
@@ -71,7 +88,9 @@ export function startProbe(cluster: Cluster, { namespace, pod }: PodRef, ...prob
         const found = lines.find((line) => line.event === event);
         if (found) return found;
         if (timeout.aborted || ended) {
-          throw new Error(`no "${event}" within ${withinMs} ms from probe ${probe.join(" ")}: ${JSON.stringify(lines)}`);
+          throw new Error(
+            `no "${event}" within ${withinMs} ms from probe ${probe.join(" ")}: ${JSON.stringify(lines)}`,
+          );
         }
         await Promise.race([news.promise, late]);
       }

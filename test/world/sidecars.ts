@@ -1,7 +1,7 @@
-import { askSidecar } from "#lib/kube/sidecar-status.ts";
 import { openKubeconfig } from "#lib/kube/kubeconfig.ts";
-import { readPods } from "#lib/kube/pod-reader.ts";
 import { readLease, ServerClock } from "#lib/kube/lease.ts";
+import { readPods } from "#lib/kube/pod-reader.ts";
+import { askSidecar } from "#lib/kube/sidecar-status.ts";
 import { labels, osmNamespace } from "#lib/mesh/names.ts";
 import { podKey } from "#lib/rollout/observation.ts";
 import type { Cluster } from "#test/cluster/cluster.ts";
@@ -30,6 +30,10 @@ export async function sidecarConfigMaps(cluster: Cluster): Promise<ReadonlyMap<s
 
 /** The Lease is free and unmarked: no pass is writing. */
 export async function leaseIsFree(cluster: Cluster): Promise<boolean> {
-  const lease = await readLease(openKubeconfig({ kubeconfig: cluster.kubeconfigPath }), osmNamespace, new ServerClock());
+  const lease = await readLease(
+    openKubeconfig({ kubeconfig: cluster.kubeconfigPath }),
+    osmNamespace,
+    new ServerClock(),
+  );
   return lease?.holder === "";
 }

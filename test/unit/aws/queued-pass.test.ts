@@ -17,7 +17,13 @@ const good = JSON.stringify({
 const attributes = { ApproximateReceiveCount: "1" };
 
 function event(...bodies: string[]): SQSEvent {
-  const records = bodies.map((body) => ({ messageId: "m", receiptHandle: "r", body, messageAttributes: {}, attributes }));
+  const records = bodies.map((body) => ({
+    messageId: "m",
+    receiptHandle: "r",
+    body,
+    messageAttributes: {},
+    attributes,
+  }));
   return { Records: records as unknown as SQSRecord[] };
 }
 

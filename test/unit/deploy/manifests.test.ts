@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { injectedContainers, injectedVolumes } from "#deploy/injection/containers.ts";
 import { allObjects } from "#deploy/manifests.ts";
 import { type Bus, defaults } from "#deploy/parameters.ts";
-import { injectedContainers, injectedVolumes } from "#deploy/injection/containers.ts";
 import { objectPath } from "#lib/kube/kinds.ts";
 import { sidecar } from "#lib/mesh/names.ts";
 

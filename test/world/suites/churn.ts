@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { openKubeconfig } from "#lib/kube/kubeconfig.ts";
 import type { KubeConnection } from "#lib/kube/connection.ts";
+import { openKubeconfig } from "#lib/kube/kubeconfig.ts";
 import { expectOk } from "#lib/kube/objects.ts";
 import { readPods } from "#lib/kube/pod-reader.ts";
 import { askSidecar } from "#lib/kube/sidecar-status.ts";
@@ -10,8 +10,8 @@ import { startChurn } from "../churn.ts";
 import { runSeed, seededRandom } from "../counts.ts";
 import { type EgressByVersion, watchEgressVersions } from "../egress-by-version.ts";
 import { isCut } from "../expect-status.ts";
-import type { MeshWorld } from "../mesh-world.ts";
 import { podsOf } from "../mesh-pods.ts";
+import type { MeshWorld } from "../mesh-world.ts";
 import { sampleNamespace } from "../sample-mesh.ts";
 
 const verifiedWithinMs = 3_000;
@@ -24,13 +24,20 @@ export function churnSuite(theMesh: () => MeshWorld, counts: { readonly flips: n
     const versions = watchEgressVersions(connection);
     const random = seededRandom(runSeed);
     const backends = await podsOf(mesh.cluster, sampleNamespace);
-    const churn = startChurn(connection, sampleNamespace, backends.map(({ pod }) => pod), random);
+    const churn = startChurn(
+      connection,
+      sampleNamespace,
+      backends.map(({ pod }) => pod),
+      random,
+    );
     const late: string[] = [];
     try {
       await sleep(1_000);
       for (let flip = 0; flip < counts.flips; flip++) {
         const egress = flip % 2 === 0;
-        const ran = (await readPods(connection)).filter((pod) => pod.sidecarStartedAtMs !== undefined && !pod.terminating);
+        const ran = (await readPods(connection)).filter(
+          (pod) => pod.sidecarStartedAtMs !== undefined && !pod.terminating,
+        );
         await setEgress(connection, egress);
         const flippedMs = Date.now();
         const [onEverySidecar, inStatus] = await Promise.all([

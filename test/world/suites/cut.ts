@@ -2,8 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { conditionOf } from "#lib/rollout/status.ts";
 import { isCut, isOn } from "../expect-status.ts";
-import type { MeshWorld } from "../mesh-world.ts";
 import { patchEgress, podOf } from "../mesh-pods.ts";
+import type { MeshWorld } from "../mesh-world.ts";
 import { startProbe } from "../probe.ts";
 import { sampleNamespace } from "../sample-mesh.ts";
 

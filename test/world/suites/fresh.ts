@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { isOn } from "../expect-status.ts";
-import type { MeshWorld } from "../mesh-world.ts";
 import { podOf } from "../mesh-pods.ts";
+import type { MeshWorld } from "../mesh-world.ts";
 import { probeOnce } from "../probe.ts";
 import { sampleAccounts, sampleMesh, sampleNamespace } from "../sample-mesh.ts";
 

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { isCut, isOn } from "../expect-status.ts";
-import type { MeshWorld } from "../mesh-world.ts";
 import { patchEgress } from "../mesh-pods.ts";
+import type { MeshWorld } from "../mesh-world.ts";
 import { leaseIsFree, runningVersions, sidecarConfigMaps } from "../sidecars.ts";
 
 /** How far apart the two changes of an A→B→A are: before, while and after the first one is being written and verified. */
@@ -72,7 +72,9 @@ export function gitopsSuite(theMesh: () => MeshWorld): void {
     const after = await mesh.untilStatus("last commit seen", (it) => it.observed?.resourceVersion === version);
     expect(after.history).toEqual(before.history);
     expect(await sidecarConfigMaps(cluster)).toEqual(maps);
-    const object = JSON.parse(await cluster.kubectl("get", "cm", "osm-config", "-n", "osm-system", "-o", "json")) as ConfigMap;
+    const object = JSON.parse(
+      await cluster.kubectl("get", "cm", "osm-config", "-n", "osm-system", "-o", "json"),
+    ) as ConfigMap;
     expect(object.metadata.annotations).toMatchObject({ "example.com/commit": "c7" });
 
     await serverSideApply(mesh, { ...manifest, data: { egress: "true", permissive_traffic_policy_mode: "true" } });

@@ -3,8 +3,8 @@ import { expect, test } from "vitest";
 import { conditionOf } from "#lib/rollout/status.ts";
 import type { Cluster } from "#test/cluster/cluster.ts";
 import { isCut, isOn } from "../expect-status.ts";
-import type { MeshWorld } from "../mesh-world.ts";
 import { patchEgress, podOf, podsOf } from "../mesh-pods.ts";
+import type { MeshWorld } from "../mesh-world.ts";
 import { appSpec, sampleNamespace } from "../sample-mesh.ts";
 
 /** The pass gives a silent pod 30 s; the schedule comes every minute in this stage. */
@@ -21,7 +21,11 @@ export function podsSuite(theMesh: () => MeshWorld): void {
     const mesh = theMesh();
     await settleOn(mesh, egress);
     const name = `first-packet-${egress}`;
-    await createPod(mesh.cluster, name, "bookbuyer", ["/bin/sh", "-c", `/bin/probe -timeout 2s tcp ${site()}; exec /bin/probe pause`]);
+    await createPod(mesh.cluster, name, "bookbuyer", [
+      "/bin/sh",
+      "-c",
+      `/bin/probe -timeout 2s tcp ${site()}; exec /bin/probe pause`,
+    ]);
     const line = await firstLine(mesh.cluster, name);
     expect(line).toContain(egress ? '"event":"done"' : '"event":"failed"');
     await mesh.cluster.kubectl("delete", "pod", name, "-n", sampleNamespace);
@@ -49,7 +53,9 @@ export function podsSuite(theMesh: () => MeshWorld): void {
     const mesh = theMesh();
     const spec = appSpec("bookbuyer") as { containers: object[] };
     const unready = { exec: { command: ["false"] }, periodSeconds: 1 };
-    await mesh.cluster.apply(pod("unready", { ...spec, containers: spec.containers.map((it) => ({ ...it, readinessProbe: unready })) }));
+    await mesh.cluster.apply(
+      pod("unready", { ...spec, containers: spec.containers.map((it) => ({ ...it, readinessProbe: unready })) }),
+    );
     await mesh.untilStatus("seven verified", (it) => it.sidecars?.verified === 7);
     await settleOn(mesh, true);
     expect((await mesh.status()).sidecars).toMatchObject({ total: 7, verified: 7 });
@@ -60,7 +66,10 @@ export function podsSuite(theMesh: () => MeshWorld): void {
   test("a pod being deleted whose sidecar is stopped: counted, named, not waited for", async () => {
     const mesh = theMesh();
     await settleOn(mesh, false);
-    const spec = { ...appSpec("bookbuyer", ["/bin/sh", "-c", "trap '' TERM; while true; do sleep 1; done"]), terminationGracePeriodSeconds: 20 };
+    const spec = {
+      ...appSpec("bookbuyer", ["/bin/sh", "-c", "trap '' TERM; while true; do sleep 1; done"]),
+      terminationGracePeriodSeconds: 20,
+    };
     await mesh.cluster.apply(pod("leaving", spec));
     await mesh.untilStatus("seven verified", (it) => it.sidecars?.verified === 7);
     await mesh.cluster.signal(sampleNamespace, "leaving", "envoy", "SIGSTOP");
@@ -85,7 +94,10 @@ export function podsSuite(theMesh: () => MeshWorld): void {
     await mesh.cluster.signal(stopped.namespace, stopped.pod, "envoy", "SIGSTOP");
     const patchedMs = Date.now();
     await patchEgress(mesh.cluster, "true");
-    const waiting = await mesh.untilStatus("five verified", (it) => it.target?.egress === true && it.sidecars?.verified === 5);
+    const waiting = await mesh.untilStatus(
+      "five verified",
+      (it) => it.target?.egress === true && it.sidecars?.verified === 5,
+    );
     expect(conditionOf(waiting, "Converged")?.status).toBe("False");
     const named = await mesh.untilStatus("it is named", (it) => it.lagging?.[0]?.pod === name, 10_000);
     expect(named.lagging?.[0]?.reason).toContain("NoAnswer");
@@ -108,7 +120,16 @@ export function podsSuite(theMesh: () => MeshWorld): void {
     const mesh = theMesh();
     await settleOn(mesh, false);
     await mesh.cluster.kubectl("scale", "deployment/osm-forwarder", "-n", "osm-system", "--replicas=0");
-    await mesh.cluster.kubectl("wait", "--for=delete", "pod", "-l", "app.kubernetes.io/name=osm-forwarder", "-n", "osm-system", "--timeout=60s");
+    await mesh.cluster.kubectl(
+      "wait",
+      "--for=delete",
+      "pod",
+      "-l",
+      "app.kubernetes.io/name=osm-forwarder",
+      "-n",
+      "osm-system",
+      "--timeout=60s",
+    );
     await patchEgress(mesh.cluster, "true");
     const on = await mesh.untilStatus("on by schedule", (it) => isOn(it, true), scheduleMs);
     expect(on.history?.[0]).toMatchObject({ to: true, source: "osm.drift" });

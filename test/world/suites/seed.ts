@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { isOn } from "../expect-status.ts";
-import type { MeshWorld } from "../mesh-world.ts";
 import { patchEgress, podOf } from "../mesh-pods.ts";
-import { probeOnce, type PodRef } from "../probe.ts";
+import type { MeshWorld } from "../mesh-world.ts";
+import { type PodRef, probeOnce } from "../probe.ts";
 import { sampleAccounts, sampleMesh, sampleNamespace, service } from "../sample-mesh.ts";
 
 /** Ways out of the mesh, each with what probes it. */
@@ -72,10 +72,12 @@ export function seedSuite(theMesh: () => MeshWorld): void {
 
   test("an in-cluster Service outside the mesh counts as egress: off, it is refused", async () => {
     const { cluster } = theMesh();
-    expect(await probeOnce(cluster, await buyer(), "http", "http://outsider.default/")).toMatchObject({ reached: false });
+    expect(await probeOnce(cluster, await buyer(), "http", "http://outsider.default/")).toMatchObject({
+      reached: false,
+    });
   });
 
-  test("the seed's patch to \"true\": the outside is reachable by TCP, and so is the Service outside the mesh", async () => {
+  test('the seed\'s patch to "true": the outside is reachable by TCP, and so is the Service outside the mesh', async () => {
     const mesh = theMesh();
     await patchEgress(mesh.cluster, "true");
     await mesh.untilStatus("on", (it) => isOn(it, true));
@@ -87,14 +89,14 @@ export function seedSuite(theMesh: () => MeshWorld): void {
   test("osm install again without the flag: still on", async () => {
     const mesh = theMesh();
     await mesh.install();
-    expect(await mesh.cluster.kubectl("get", "cm", "osm-config", "-n", "osm-system", "-o", "jsonpath={.data.egress}")).toBe(
-      "true",
-    );
+    expect(
+      await mesh.cluster.kubectl("get", "cm", "osm-config", "-n", "osm-system", "-o", "jsonpath={.data.egress}"),
+    ).toBe("true");
     expect(isOn(await mesh.status(), true)).toBe(true);
     expect((await probeOnce(mesh.cluster, await buyer(), ...waysOut(mesh).TCP)).reached).toBe(true);
   });
 
-  test("the seed's patch to \"false\": unreachable", async () => {
+  test('the seed\'s patch to "false": unreachable', async () => {
     const mesh = theMesh();
     await patchEgress(mesh.cluster, "false");
     await mesh.untilStatus("off", (it) => isOn(it, false));

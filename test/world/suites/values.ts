@@ -1,20 +1,17 @@
 import { beforeAll, expect, test } from "vitest";
 import { booleanSpellings } from "#lib/mesh/boolean.ts";
 import { conditionOf } from "#lib/rollout/status.ts";
-import { observeResults, type BusObserver } from "#test/aws/bus-observer.ts";
+import { type BusObserver, observeResults } from "#test/aws/bus-observer.ts";
 import { isCut, isOn } from "../expect-status.ts";
-import type { MeshWorld } from "../mesh-world.ts";
 import { patchEgress } from "../mesh-pods.ts";
+import type { MeshWorld } from "../mesh-world.ts";
 import { probeOnce } from "../probe.ts";
 import { appSpec, sampleNamespace } from "../sample-mesh.ts";
 import { runningVersions, sidecarConfigMaps } from "../sidecars.ts";
 
 const [trueOnes, falseOnes] = [booleanSpellings.slice(0, 6), booleanSpellings.slice(6)];
 /** On and off in turn, so that each of them has to change something. */
-const inTurn = trueOnes.flatMap((text, index) => [
-  [text, true] as const,
-  [falseOnes[index] ?? "", false] as const,
-]);
+const inTurn = trueOnes.flatMap((text, index) => [[text, true] as const, [falseOnes[index] ?? "", false] as const]);
 
 export function valuesSuite(theMesh: () => MeshWorld): void {
   let results: BusObserver;
@@ -31,7 +28,11 @@ export function valuesSuite(theMesh: () => MeshWorld): void {
     expect(conditionOf(status, "Accepted")).toMatchObject({ status: "True" });
   });
 
-  const path = { type: "json", missing: '[{"op":"remove","path":"/data/egress"}]', noData: '[{"op":"remove","path":"/data"}]' };
+  const path = {
+    type: "json",
+    missing: '[{"op":"remove","path":"/data/egress"}]',
+    noData: '[{"op":"remove","path":"/data"}]',
+  };
   test.each([
     ["an empty text", '{"data":{"egress":""}}', "merge", 'got ""'],
     ["a leading blank", '{"data":{"egress":" true"}}', "merge", 'got " true"'],
@@ -44,7 +45,16 @@ export function valuesSuite(theMesh: () => MeshWorld): void {
   ])("%s is denied, with the accepted spellings in the message", async (_, patch, type, said) => {
     const { cluster } = theMesh();
     const before = await cluster.kubectl("get", "cm", "osm-config", "-n", "osm-system", "-o", "json");
-    const denied = cluster.kubectl("patch", "ConfigMap", "osm-config", "-n", "osm-system", "-p", patch, `--type=${type}`);
+    const denied = cluster.kubectl(
+      "patch",
+      "ConfigMap",
+      "osm-config",
+      "-n",
+      "osm-system",
+      "-p",
+      patch,
+      `--type=${type}`,
+    );
     const message = await denied.then(
       () => "accepted",
       (error: unknown) => String((error as { readonly stderr?: string }).stderr ?? error),
@@ -59,13 +69,29 @@ export function valuesSuite(theMesh: () => MeshWorld): void {
     const { cluster } = mesh;
     const maps = await sidecarConfigMaps(cluster);
     const set = (level: string | null) =>
-      cluster.kubectl("patch", "cm", "osm-config", "-n", "osm-system", "--type=merge", "-p", JSON.stringify({ data: { envoy_log_level: level } }));
+      cluster.kubectl(
+        "patch",
+        "cm",
+        "osm-config",
+        "-n",
+        "osm-system",
+        "--type=merge",
+        "-p",
+        JSON.stringify({ data: { envoy_log_level: level } }),
+      );
     await set("warning");
     await untilLogLevel(mesh, "warning");
     const spec = appSpec("bookbuyer");
-    await cluster.apply({ apiVersion: "v1", kind: "Pod", metadata: { name: "louder", namespace: sampleNamespace }, spec });
+    await cluster.apply({
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: "louder", namespace: sampleNamespace },
+      spec,
+    });
     const path = "jsonpath={.spec.initContainers[1].args}";
-    expect(await cluster.kubectl("get", "pod", "louder", "-n", sampleNamespace, "-o", path)).toContain('"--log-level","warning"');
+    expect(await cluster.kubectl("get", "pod", "louder", "-n", sampleNamespace, "-o", path)).toContain(
+      '"--log-level","warning"',
+    );
     expect(await sidecarConfigMaps(cluster)).toEqual(maps);
     await cluster.kubectl("delete", "pod", "louder", "-n", sampleNamespace);
     await set(null);
@@ -127,7 +153,12 @@ export function valuesSuite(theMesh: () => MeshWorld): void {
     expect((await probeOnce(cluster, pod, "http", `http://${http.target}/`)).reached).toBe(true);
 
     const data = { egress: "false", permissive_traffic_policy_mode: "true" };
-    await cluster.apply({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "osm-config", namespace: "osm-system" }, data });
+    await cluster.apply({
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: { name: "osm-config", namespace: "osm-system" },
+      data,
+    });
     await mesh.untilStatus("following again", (it) => isCut(it) && conditionOf(it, "Accepted")?.status === "True");
     expect((await probeOnce(cluster, pod, "http", `http://${http.target}/`)).reached).toBe(false);
     await cluster.kubectl("delete", "pod", pod.pod, "-n", pod.namespace);
@@ -138,7 +169,9 @@ export function valuesSuite(theMesh: () => MeshWorld): void {
 async function untilLogLevel({ cluster }: MeshWorld, level: string): Promise<void> {
   const path = "jsonpath={.spec.envoyLogLevel}";
   await expect
-    .poll(() => cluster.kubectl("get", "meshinjection", "osm-config", "-n", "osm-system", "-o", path), { timeout: 10_000 })
+    .poll(() => cluster.kubectl("get", "meshinjection", "osm-config", "-n", "osm-system", "-o", path), {
+      timeout: 10_000,
+    })
     .toBe(level);
 }
 

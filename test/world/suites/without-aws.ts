@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { isCut, isOn } from "../expect-status.ts";
-import type { MeshWorld } from "../mesh-world.ts";
 import { patchEgress } from "../mesh-pods.ts";
+import type { MeshWorld } from "../mesh-world.ts";
 import { sidecarConfigMaps } from "../sidecars.ts";
 
 const bundled = join(import.meta.dirname, "../../../dist/osm.mjs");
