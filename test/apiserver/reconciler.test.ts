@@ -190,6 +190,13 @@ describe("what it may not, even with every right that RBAC can give", () => {
     ["an owner", { metadata: { ownerReferences: [{ apiVersion: "v1", kind: "Pod", name: "x", uid: "u" }] } }],
     ["an image", { spec: { containers: [{ name: "app", image: "evil:1" }] } }],
     ["a deadline", { spec: { activeDeadlineSeconds: 5 } }],
+    ...[0, 1, 2].map(
+      (generation) =>
+        [
+          `an image, and call its generation ${generation},`,
+          { metadata: { generation }, spec: { containers: [{ name: "app", image: "evil:1" }] } },
+        ] as const,
+    ),
   ])("change %s of a pod", async (_what, patch) => {
     const refused = await unbound.send({
       method: "PATCH",
