@@ -180,7 +180,7 @@ describe("what it may not, even with every right that RBAC can give", () => {
     expect((await create(unbound, elsewhere, true)).status).toBe(403);
   });
 
-  test.each([
+  test.each<readonly [string, object]>([
     ["a label", { metadata: { labels: { team: "x" } } }],
     ["another annotation", { metadata: { annotations: { other: "x" } } }],
     ["another annotation beside its own", { metadata: { annotations: { other: "x", [annotations.poke]: "1" } } }],
@@ -190,13 +190,10 @@ describe("what it may not, even with every right that RBAC can give", () => {
     ["an owner", { metadata: { ownerReferences: [{ apiVersion: "v1", kind: "Pod", name: "x", uid: "u" }] } }],
     ["an image", { spec: { containers: [{ name: "app", image: "evil:1" }] } }],
     ["a deadline", { spec: { activeDeadlineSeconds: 5 } }],
-    ...[0, 1, 2].map(
-      (generation) =>
-        [
-          `an image, and call its generation ${generation},`,
-          { metadata: { generation }, spec: { containers: [{ name: "app", image: "evil:1" }] } },
-        ] as const,
-    ),
+    ...[0, 1, 2].map((generation): readonly [string, object] => [
+      `an image, and call its generation ${generation},`,
+      { metadata: { generation }, spec: { containers: [{ name: "app", image: "evil:1" }] } },
+    ]),
   ])("change %s of a pod", async (_what, patch) => {
     const refused = await unbound.send({
       method: "PATCH",
