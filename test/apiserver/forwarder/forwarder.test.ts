@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { KubeConnection } from "#lib/kube/connection.ts";
+import { maxBackoffMs } from "#lib/kube/watch-cursor.ts";
 import { openKubeconfig } from "#lib/kube/kubeconfig.ts";
 import { ensureKubernetesBinary } from "../../../tools/setup/kubernetes-binary.ts";
 import { type ApiServer, startApiServer } from "../server.ts";
@@ -169,7 +170,8 @@ describe("what breaks", () => {
     await compact(server.etcdUrl);
     await server.restart();
     proxy.allow();
-    await forwarder.next(from, ({ kind }) => kind === "PodList", 10_000);
+    // It may have to wait twice: until it tries again, and once more because the version that it knew is gone.
+    await forwarder.next(from, ({ kind }) => kind === "PodList", 2 * maxBackoffMs + 5_000);
     expect(forwarder.warnings.filter((one) => one.includes("[version-expired]"))).not.toEqual([]);
     await forwarder.quiet(1_500);
     expect(forwarder.received.slice(from).filter(({ kind }) => kind === "ConfigMap").length).toBeLessThanOrEqual(1);
