@@ -24,7 +24,8 @@ export interface Bundle {
 
 /**
  * Sizes are of what is read at the start. A function's other half, clients and credential sources that most passes never
- * need, lies in the directory of its name: parsing it would cost every cold start.
+ * need, lies in a directory beside it: parsing it would cost every cold start. Not a directory of the handler's own name:
+ * Lambda's loader tries the handler's path without an extension first, and would load the directory.
  */
 export async function bundle(
   names: readonly string[] = Object.keys(entries),
@@ -34,8 +35,8 @@ export async function bundle(
     Object.entries(entries).filter(([name, source]) => names.includes(name) && existsSync(root + source)),
   );
   for (const [name, source] of Object.entries(entryPoints)) {
-    const lean: BuildOptions = { plugins: [leanUndici], splitting: true, chunkNames: `${name}/[name]-[hash]` };
-    await rm(`${outdir}/${name}`, { recursive: true, force: true });
+    const lean: BuildOptions = { plugins: [leanUndici], splitting: true, chunkNames: `${name}-parts/[name]-[hash]` };
+    await rm(`${outdir}/${name}-parts`, { recursive: true, force: true });
     await build({ ...options, ...(isFunction(name) ? lean : {}), outdir, entryPoints: { [name]: source } });
   }
   return Object.keys(entryPoints).map((name) => ({

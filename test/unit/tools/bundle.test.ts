@@ -1,0 +1,45 @@
+import { existsSync, globSync, readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, matchesGlob } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { bundleFunctions } from "../../../tools/bundle.ts";
+
+interface Declared {
+  readonly handler: string;
+  readonly package: { readonly patterns: readonly string[] };
+}
+
+const root = join(import.meta.dirname, "../../..");
+const service = parse(readFileSync(join(root, "serverless.yml"), "utf8"), { logLevel: "silent" });
+const functions = Object.entries(service.functions as Readonly<Record<string, Declared>>);
+
+let outdir = "";
+beforeAll(async () => {
+  outdir = await mkdtemp(join(tmpdir(), "osm-bundle-"));
+  await bundleFunctions(join(outdir, "dist"));
+});
+afterAll(() => rm(outdir, { recursive: true }));
+
+describe.each(functions)("function %s", (_name, { handler, package: { patterns } }) => {
+  const withoutExtension = handler.replace(/\.handler$/, "");
+
+  test("nothing but its bundle lies where Lambda's loader looks first", () => {
+    expect(existsSync(join(outdir, `${withoutExtension}.mjs`))).toBe(true);
+    expect(existsSync(join(outdir, withoutExtension))).toBe(false);
+  });
+
+  test("its package has every file that was built for it", () => {
+    const built = globSync(`${withoutExtension}{.mjs,-parts/**/*.mjs}`, { cwd: outdir });
+    expect(built).not.toEqual([]);
+    expect(built.filter((file) => !patterns.some((pattern) => matchesGlob(file, pattern)))).toEqual([]);
+  });
+});
+
+test("every chunk belongs to a function's parts", () => {
+  const parts = functions.map(([, { handler }]) => `${handler.replace(/\.handler$/, "")}-parts/`);
+  const built = globSync("dist/functions/*/**/*.mjs", { cwd: outdir });
+  expect(built).not.toEqual([]);
+  expect(built.filter((file) => !parts.some((directory) => file.startsWith(directory)))).toEqual([]);
+});
