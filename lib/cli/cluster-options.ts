@@ -49,3 +49,24 @@ export function connect(options: ClusterOptions, impersonate?: Impersonation): K
 
 /** For writing what only the reconciler may; the person's own identity needs the verb `impersonate` on the group. */
 export const asReconciler: Impersonation = { user: "osm-cli", groups: [reconcilersGroup] };
+
+/**
+ * What to say to somebody who may not impersonate. By name: without names the right would cover every group, and with
+ * `system:masters` the whole cluster.
+ */
+const actAsReconciler = [
+  "ask whoever administers the cluster for the right to act as this one group, for YOU:",
+  `kubectl create clusterrole osm-act-as-reconciler --verb=impersonate --resource=groups,users --resource-name=${reconcilersGroup} --resource-name=${asReconciler.user}`,
+  "kubectl create clusterrolebinding osm-act-as-reconciler --clusterrole=osm-act-as-reconciler --user=YOU",
+].join("\n    ");
+
+/** Of whatever ran as the reconciler: a refused impersonation with its remedy, everything else as it is. */
+export function explainImpersonation(error: unknown): unknown {
+  if (!(error instanceof EgressError && error.reason === "api-forbidden" && error.message.includes("impersonate")))
+    return error;
+  return new CommandError(
+    `you may not act as group ${reconcilersGroup}, whose members alone write sidecar configuration`,
+    actAsReconciler,
+    error,
+  );
+}

@@ -1,9 +1,8 @@
 import { Command } from "commander";
-import { EgressError } from "../errors.ts";
 import type { KubeConnection } from "../kube/connection.ts";
 import { expectOk, read } from "../kube/objects.ts";
-import { annotations, labels, type MeshPlace, meshPlace, reconcilersGroup } from "../mesh/names.ts";
-import { asReconciler, clusterOptions, connect, withClusterOptions } from "./cluster-options.ts";
+import { annotations, labels, type MeshPlace, meshPlace } from "../mesh/names.ts";
+import { asReconciler, clusterOptions, connect, explainImpersonation, withClusterOptions } from "./cluster-options.ts";
 import { CommandError } from "./failure.ts";
 import { checkCaptureAllowed, checkInjected, injectedImage } from "./namespace-checks.ts";
 import { commandManager } from "./osm-config-edit.ts";
@@ -107,12 +106,7 @@ async function render(reconciler: KubeConnection, place: MeshPlace, namespaces: 
   try {
     return await renderNamespaces(reconciler, place, namespaces);
   } catch (error) {
-    if (!(error instanceof EgressError && error.message.includes("impersonate"))) throw error;
-    throw new CommandError(
-      `you may not act as group ${reconcilersGroup}, whose members alone write sidecar configuration`,
-      "ask for the verb impersonate on it: kubectl create clusterrole osm-act-as-reconciler --verb=impersonate --resource=groups,users",
-      error,
-    );
+    throw explainImpersonation(error);
   }
 }
 

@@ -2,15 +2,13 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command } from "commander";
 import pLimit from "p-limit";
-import { EgressError } from "../errors.ts";
 import { forward } from "../forwarder/forward.ts";
 import { clusterPorts } from "../kube/cluster-ports.ts";
 import type { KubeConnection } from "../kube/connection.ts";
-import { meshName, reconcilersGroup } from "../mesh/names.ts";
+import { meshName } from "../mesh/names.ts";
 import type { PassOutcome } from "../reconcile/pass.ts";
 import { reconcileCluster } from "../reconcile/reconcile-cluster.ts";
-import { asReconciler, type ClusterOptions, clusterOptions, connect, withClusterOptions } from "./cluster-options.ts";
-import { CommandError } from "./failure.ts";
+import { asReconciler, type ClusterOptions, clusterOptions, connect, explainImpersonation, withClusterOptions } from "./cluster-options.ts";
 import { type JsonLog, jsonLog } from "./json-log.ts";
 import { positiveNumber } from "./numbers.ts";
 
@@ -134,13 +132,6 @@ async function runPass(
       log,
     });
   } catch (error) {
-    if (error instanceof EgressError && error.message.includes("impersonate")) {
-      throw new CommandError(
-        `you may not act as group ${reconcilersGroup}, whose members alone write sidecar configuration`,
-        "ask for the verb impersonate on it: kubectl create clusterrole osm-act-as-reconciler --verb=impersonate --resource=groups,users",
-        error,
-      );
-    }
-    throw error;
+    throw explainImpersonation(error);
   }
 }
