@@ -9,6 +9,8 @@ import { sampleNamespace } from "../sample-mesh.ts";
 
 /** From the status's startedAt to the sidecars' files: writes, pokes, the kubelet; generous on a busy machine. */
 const rolloutMs = 3_000;
+/** The probe tells of a closed connection in its own process, and may be scheduled after the pass that saw it closed. */
+const lateProbeMs = 100;
 
 export function cutSuite(theMesh: () => MeshWorld, counts: { readonly toggles: number }): void {
   test("off: a sending connection is cut at once, an idle one within 5.5 s, and EgressCut follows", async () => {
@@ -33,7 +35,7 @@ export function cutSuite(theMesh: () => MeshWorld, counts: { readonly toggles: n
 
     const cut = await mesh.untilStatus("cut", isCut);
     expect(Date.parse(cut.cutAt ?? "") - convergedMs).toBeLessThanOrEqual(6_000);
-    expect(Date.parse(cut.cutAt ?? "")).toBeGreaterThanOrEqual(idleCut.at);
+    expect(Date.parse(cut.cutAt ?? "")).toBeGreaterThanOrEqual(idleCut.at - lateProbeMs);
     expect(cut.history?.[0]).toMatchObject({ to: false, from: true, outcome: "Converged" });
   });
 
