@@ -37,9 +37,9 @@ export async function readLease(
 ): Promise<ObservedLease | undefined> {
   const request: KubeRequest = { method: "GET", path: leasePath(namespace) };
   const response = await connection.send(request);
+  clock.learn(response);
   if (response.status === 404) return undefined;
   if (response.status !== 200) throw failure(request, response);
-  clock.learn(response);
   const { metadata, spec = {} } = JSON.parse(response.text) as RawLease;
   const silentMs = clock.nowMs() - Date.parse(spec.renewTime ?? "1970-01-01T00:00:00Z");
   return {

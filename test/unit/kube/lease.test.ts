@@ -51,6 +51,13 @@ describe("taking", () => {
 });
 
 describe("expiry, by the API server's clock", () => {
+  test("the first Lease of all has the server's time too", async () => {
+    const { api, seen, mine } = await opened();
+    await mine.take(await seen(), 0);
+    const written = Date.parse(api.stored?.spec.renewTime ?? "");
+    expect(Math.abs(written - api.nowMs)).toBeLessThan(5_000);
+  });
+
   test.each([
     [19_000, false],
     [20_001, true],
