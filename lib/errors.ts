@@ -6,6 +6,7 @@ export const retryPolicy = {
   "settings-invalid": "never", //      our deployment is wrong; fail the cold start
   "event-malformed": "never", //       the sender is wrong
   "api-forbidden": "never", //         RBAC or a policy is wrong; a retry cannot fix it
+  "api-unauthenticated": "backoff", // 401, or no credentials to be had: they expired, and the next try has new ones
   "api-invalid": "never", //           the API server refuses what we wrote; a bug of ours
   "object-missing": "re-observe", //   404 on something that was there
   "object-conflict": "re-observe", //  409: somebody else wrote first
@@ -13,7 +14,7 @@ export const retryPolicy = {
   "namespace-terminating": "re-observe", // its objects are going; the next look does not see it
   "api-unavailable": "backoff", //     429, 5xx, network, deadline
   "cluster-unknown": "never", //       DescribeCluster knows no such cluster
-  "aws-unavailable": "backoff", //     throttling, 5xx, network
+  "aws-unavailable": "backoff", //     throttling, 5xx, network, credentials that expired under way
   "aws-forbidden": "never", //         IAM is wrong
 } as const satisfies Record<string, "never" | "re-observe" | "backoff">;
 

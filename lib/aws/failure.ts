@@ -1,7 +1,8 @@
 import { EgressError, type Reason } from "../errors.ts";
 
+/** Not ExpiredToken: the next try, or the next function, has a new one. */
 const forbidden =
-  /AccessDenied|NotAuthorized|UnrecognizedClient|InvalidClientTokenId|SignatureDoesNotMatch|ExpiredToken|InvalidToken/;
+  /AccessDenied|NotAuthorized|UnrecognizedClient|InvalidClientTokenId|SignatureDoesNotMatch|InvalidToken/;
 
 /** What an SDK call that failed means to a pass; the SDK has already tried three times. */
 export function awsFailure(what: string, cause: unknown): EgressError {

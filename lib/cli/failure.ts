@@ -13,6 +13,7 @@ export class CommandError extends Error {
 
 const remedies: Partial<Record<Reason, string>> = {
   "api-unavailable": "see that the kubeconfig's server is reachable from here: kubectl version",
+  "api-unauthenticated": "log in again, as the kubeconfig's user: kubectl auth whoami",
   "api-forbidden": "ask for the right that is named above, or use a kubeconfig context that has it",
   "settings-invalid": "choose a kubeconfig with --kubeconfig or $KUBECONFIG, and a context with --context",
 };

@@ -136,6 +136,7 @@ export function connectionTo(
 function refusalReason(status: number): Reason {
   switch (status) {
     case 401:
+      return "api-unauthenticated";
     case 403:
       return "api-forbidden";
     case 404:

@@ -91,6 +91,7 @@ export function failure(request: KubeRequest, response: KubeResponse): EgressErr
 function reasonOf(response: KubeResponse): Reason {
   switch (response.status) {
     case 401:
+      return "api-unauthenticated";
     case 403:
       return response.text.includes("because it is being terminated") ? "namespace-terminating" : "api-forbidden";
     case 404:

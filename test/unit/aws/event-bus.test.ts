@@ -61,6 +61,7 @@ test("a source that is not ours is not tried again", async () => {
 
 test.each([
   ["AccessDeniedException", "aws-forbidden"],
+  ["ExpiredTokenException", "aws-unavailable"],
   ["TimeoutError", "aws-unavailable"],
 ])("a call that fails with %s is %s", async (name, reason) => {
   const bus = scripted([Object.assign(new Error("no"), { name })]);

@@ -103,6 +103,7 @@ test("what no retry can cure becomes a dead letter with its reason", async () =>
 
 test.each([
   new EgressError("api-unavailable", "GET /version: no answer"),
+  new EgressError("api-unauthenticated", "GET /version: 401"),
   new EgressError("object-conflict", "PUT Lease: 409"),
   new TypeError("a bug of ours"),
 ])("%s is thrown, and the queue brings the message back", async (error) => {
