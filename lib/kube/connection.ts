@@ -27,6 +27,8 @@ export interface KubeRequest {
   readonly accept?: string;
   /** For the whole exchange. Default 10 s. */
   readonly timeoutMs?: number;
+  /** Longer answers are cut there and the rest is not read; for answers that are not the API server's own. */
+  readonly maxBytes?: number;
   /** Gives the exchange up before its time, as if nobody had answered. */
   readonly signal?: AbortSignal;
 }
@@ -107,7 +109,7 @@ export function connectionTo(
         const date = Date.parse(String(response.headers["date"] ?? ""));
         return {
           status: response.statusCode,
-          text: await response.body.text(),
+          text: await bodyText(response.body, request.maxBytes),
           serverTimeMs: Number.isNaN(date) ? undefined : date,
         };
       } catch (cause) {
@@ -131,6 +133,19 @@ export function connectionTo(
       yield* lines(response.body);
     },
   };
+}
+
+async function bodyText(body: Dispatcher.ResponseData["body"], maxBytes: number | undefined): Promise<string> {
+  if (maxBytes === undefined) return body.text();
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  // Leaving the loop closes the connection, whatever is still on its way.
+  for await (const chunk of body as AsyncIterable<Uint8Array>) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes > maxBytes) break;
+  }
+  return Buffer.concat(chunks).subarray(0, maxBytes).toString("utf8");
 }
 
 function refusalReason(status: number): Reason {
