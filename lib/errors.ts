@@ -35,3 +35,18 @@ export class EgressError extends Error {
     return retryPolicy[this.reason];
   }
 }
+
+/**
+ * An error of the network, of TLS or of a program, in one line for a message: its code, where the message has not got
+ * it, and the message.
+ */
+export function causeText(cause: unknown): string {
+  // Tried addresses one by one: each error has its own words, the sum has none.
+  if (cause instanceof AggregateError && cause.message === "") return cause.errors.map(causeText).join("; ");
+  if (!(cause instanceof Error)) return String(cause);
+  // It quotes what could not be read, and that may be a token.
+  if (cause instanceof SyntaxError) return "not JSON";
+  const line = cause.message.trim().replaceAll(/\s+/g, " ").slice(0, 300);
+  const code = "code" in cause && typeof cause.code === "string" ? cause.code : "";
+  return line.includes(code) ? line : `${code}: ${line}`;
+}

@@ -1,6 +1,6 @@
 import type { KubeConfig, RequestContext } from "@kubernetes/client-node";
 import { Agent, type Dispatcher, request as httpRequest } from "undici";
-import { EgressError, type Reason } from "../errors.ts";
+import { causeText, EgressError, type Reason } from "../errors.ts";
 
 /**
  * For every dispatcher. On HTTP/2 all requests and watches share one connection, and when that dies without a word (a
@@ -49,7 +49,11 @@ export interface KubeResponse {
 /** One cluster, spoken to as one identity. */
 export interface KubeConnection {
   readonly server: string;
-  /** Any HTTP answer, also 4xx and 5xx. @throws EgressError `api-unavailable` when there was none in time. */
+  /**
+   * Any HTTP answer, also 4xx and 5xx.
+   *
+   * @throws EgressError `api-unavailable` when there was none in time, `api-unauthenticated` when there are no credentials
+   */
   send(request: KubeRequest): Promise<KubeResponse>;
   /** Lines of a watch, until the server or the signal ends it. */
   stream(request: KubeRequest, signal: AbortSignal): AsyncIterable<string>;
@@ -79,8 +83,20 @@ export function connectionTo(
 ): KubeConnection {
   const server = endpoint.replace(/\/+$/, "");
 
-  async function open(request: KubeRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
-    const identity = await currentIdentity();
+  async function identityNow(): Promise<Identity> {
+    try {
+      return await currentIdentity();
+    } catch (cause) {
+      if (cause instanceof EgressError) throw cause;
+      throw new EgressError("api-unauthenticated", `no credentials for ${server}: ${causeText(cause)}`, cause);
+    }
+  }
+
+  function noAnswer(what: string, cause: unknown): EgressError {
+    return new EgressError("api-unavailable", `${what}: no answer from ${server}: ${causeText(cause)}`, cause);
+  }
+
+  function open(request: KubeRequest, identity: Identity, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
     const url = new URL(server + request.path);
     for (const [name, value] of Object.entries(request.query ?? {})) {
       if (value !== undefined) url.searchParams.set(name, String(value));
@@ -103,9 +119,11 @@ export function connectionTo(
   return {
     server,
     async send(request) {
+      const identity = await identityNow();
       try {
         const timeout = AbortSignal.timeout(request.timeoutMs ?? 10_000);
-        const response = await open(request, request.signal ? AbortSignal.any([request.signal, timeout]) : timeout);
+        const signal = request.signal ? AbortSignal.any([request.signal, timeout]) : timeout;
+        const response = await open(request, identity, signal);
         const date = Date.parse(String(response.headers["date"] ?? ""));
         return {
           status: response.statusCode,
@@ -113,15 +131,16 @@ export function connectionTo(
           serverTimeMs: Number.isNaN(date) ? undefined : date,
         };
       } catch (cause) {
-        throw new EgressError("api-unavailable", `${request.method} ${request.path}: no answer from ${server}`, cause);
+        throw noAnswer(`${request.method} ${request.path}`, cause);
       }
     },
     async *stream(request, signal) {
+      const identity = await identityNow();
       let response: Dispatcher.ResponseData;
       try {
-        response = await open(request, signal);
+        response = await open(request, identity, signal);
       } catch (cause) {
-        throw new EgressError("api-unavailable", `watch ${request.path}: no answer from ${server}`, cause);
+        throw noAnswer(`watch ${request.path}`, cause);
       }
       if (response.statusCode !== 200) {
         const text = await response.body.text();

@@ -1,6 +1,7 @@
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { causeText, EgressError } from "#lib/errors.ts";
 import { connectionTo, type Identity } from "#lib/kube/connection.ts";
 import { expectOk } from "#lib/kube/objects.ts";
 import { askSidecar } from "#lib/kube/sidecar-status.ts";
@@ -66,4 +67,72 @@ test("a pod that does not stop talking is cut off", async () => {
   const answer = await askSidecar(connectionTo(server, anybody), pod);
   expect(answer).toEqual({ kind: "silent", why: "not a sidecar's answer" });
   await vi.waitFor(() => expect(stopped).toBe(true));
+});
+
+describe("without an answer, the message says why", () => {
+  const failing = (cause: Error) => async (): Promise<Identity> => {
+    throw cause;
+  };
+
+  /** What one sees of a request and of a watch. */
+  async function failures(server: string, identity: () => Promise<Identity>): Promise<unknown[]> {
+    const connection = connectionTo(server, identity);
+    const request = { method: "GET", path: "/version", timeoutMs: 300 } as const;
+    const outcomes = [connection.send(request), firstLine(connection.stream(request, AbortSignal.timeout(300)))];
+    return (await Promise.allSettled(outcomes)).map((outcome) => outcome.status === "rejected" && outcome.reason);
+  }
+  const both = (reason: string, message: RegExp) =>
+    Array(2).fill(expect.objectContaining({ reason, message: expect.stringMatching(message) }));
+
+  test("nobody listens", async () => {
+    const closed = await serve(() => undefined);
+    closes.pop()?.();
+    expect(await failures(closed, anybody)).toEqual(both("api-unavailable", /no answer from .+: .*ECONNREFUSED/));
+  });
+
+  test("no TLS there", async () => {
+    const server = await serve((_, response) => response.end("ok"));
+    const tls = server.replace("http:", "https:");
+    expect(await failures(tls, anybody)).toEqual(both("api-unavailable", /no answer from .+: .*(ERR_SSL|EPROTO)/));
+  });
+
+  test("too late", async () => {
+    expect(await failures(await serve(() => undefined), anybody)).toEqual(
+      both("api-unavailable", /no answer from .+: The operation was aborted due to timeout$/),
+    );
+  });
+
+  test.each([
+    [
+      "the plug-in says",
+      new Error("Error loading SSO Token:\nToken has expired\n"),
+      /: Error loading SSO Token: Token has expired$/,
+    ],
+    ["it is not there", Object.assign(new Error("spawn aws ENOENT"), { code: "ENOENT" }), /: spawn aws ENOENT$/],
+    ["it says no JSON", new SyntaxError(`Unexpected token 'k', "k8s-aws-v1.secret" is not valid JSON`), /: not JSON$/],
+  ])("no credentials: %s", async (_, cause, says) => {
+    const server = await serve((_, response) => response.end("ok"));
+    expect(await failures(server, failing(cause))).toEqual(both("api-unauthenticated", says));
+    expect(await failures(server, failing(cause))).toEqual(both("api-unauthenticated", /no credentials for http/));
+  });
+
+  test("what already has a reason keeps it", async () => {
+    const cause = new EgressError("aws-forbidden", "AssumeRole: AccessDenied");
+    expect(await failures("http://127.0.0.1:1", failing(cause))).toEqual([cause, cause]);
+  });
+});
+
+test.each([
+  [
+    new AggregateError([new Error("connect ECONNREFUSED ::1:1"), new Error("connect ETIMEDOUT 10.0.0.1:1")]),
+    "connect ECONNREFUSED ::1:1; connect ETIMEDOUT 10.0.0.1:1",
+  ],
+  [
+    Object.assign(new Error("self-signed certificate"), { code: "DEPTH_ZERO_SELF_SIGNED_CERT" }),
+    "DEPTH_ZERO_SELF_SIGNED_CERT: self-signed certificate",
+  ],
+  [new Error("x".repeat(301)), "x".repeat(300)],
+  ["thrown", "thrown"],
+])("%s in a message: %s", (cause, text) => {
+  expect(causeText(cause)).toBe(text);
 });
