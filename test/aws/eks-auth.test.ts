@@ -1,9 +1,9 @@
-import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eksToken } from "#lib/aws/eks-token.ts";
 import { openTokenConnection } from "#lib/kube/token-connection.ts";
 import { reconcilersGroup } from "#lib/mesh/names.ts";
+import { completeJsonLines } from "#test/cluster/complete-lines.ts";
 import { startControlPlane } from "#test/cluster/control-plane.ts";
 import { startWorld, type World } from "#test/cluster/world.ts";
 import { ensureKubernetesBinary } from "../../tools/setup/kubernetes-binary.ts";
@@ -120,10 +120,7 @@ test.each<[string, () => Promise<string>]>([
 test("the function itself comes as its role, in osm:reconcilers", async () => {
   await putEvent(aws, aws.credentials.operator, "a.person", "Egress Reconcile Requested", { cluster: "shop" });
   const seen = async (): Promise<AuditEvent | undefined> => {
-    const events = (await readFile(world.auditLogPath, "utf8"))
-      .trim()
-      .split("\n")
-      .map((line) => JSON.parse(line) as AuditEvent);
+    const events = (await completeJsonLines(world.auditLogPath)) as readonly AuditEvent[];
     return events.find(({ user }) => user?.username?.includes("osm-egress-test-reconcile"));
   };
   await until(async () => (await seen()) !== undefined);

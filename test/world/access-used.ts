@@ -1,5 +1,4 @@
-import { createReadStream } from "node:fs";
-import { createInterface } from "node:readline";
+import { completeLines } from "#test/cluster/complete-lines.ts";
 
 /** One thing that RBAC can grant: `verb group/resource[/subresource]`, and where: a namespace, or `*` for the cluster. */
 export interface Use {
@@ -36,7 +35,7 @@ export async function accessUsed(
 ): Promise<UsedAccess> {
   const allowed = new Map<string, Use>();
   const refused = new Set<string>();
-  for await (const line of createInterface(createReadStream(auditLogPath))) {
+  for await (const line of completeLines(auditLogPath)) {
     const event = JSON.parse(line) as AuditEvent;
     if (!isIdentity(event.user?.username ?? "", event.user?.groups ?? [])) continue;
     const { apiGroup = "", resource, subresource, namespace, name } = event.objectRef ?? {};

@@ -1,7 +1,7 @@
-import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { osmNamespace } from "#lib/mesh/names.ts";
 import type { AuditEvent } from "#test/cluster/audit-policy.ts";
+import { completeJsonLines } from "#test/cluster/complete-lines.ts";
 import { isOn } from "#test/world/expect-status.ts";
 import type { MeshWorld } from "#test/world/mesh-world.ts";
 import type { Checks } from "./checks.ts";
@@ -61,16 +61,12 @@ export async function journeyOf({ mesh }: Stage, change: Flip): Promise<Journey>
 
 async function traces(mesh: MeshWorld): Promise<Traces> {
   const [audit, forwarder, functionLines] = await Promise.all([
-    readFile(mesh.cluster.auditLogPath, "utf8"),
+    completeJsonLines(mesh.cluster.auditLogPath),
     mesh.cluster.kubectl("logs", "-n", osmNamespace, "deployment/osm-forwarder"),
     mesh.aws.logs("reconcile"),
   ]);
   return {
-    // The last line may be half written.
-    audit: audit
-      .slice(0, audit.lastIndexOf("\n"))
-      .split("\n")
-      .map((line) => JSON.parse(line) as AuditEvent),
+    audit: audit as readonly AuditEvent[],
     forwarder: forwarder
       .trim()
       .split("\n")

@@ -1,6 +1,7 @@
-import { open, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { reconcilersGroup } from "#lib/mesh/names.ts";
 import type { AuditEvent } from "#test/cluster/audit-policy.ts";
+import { completeLines } from "#test/cluster/complete-lines.ts";
 
 /** The end of the audit log now; what happens later stands behind it. */
 export async function auditMark(path: string): Promise<number> {
@@ -21,25 +22,20 @@ export interface Call {
 /** What the reconcilers' group asked since the mark, in the order of the answers. */
 export async function reconcilerCalls(path: string, mark: number): Promise<readonly Call[]> {
   const calls: Call[] = [];
-  const file = await open(path);
-  try {
-    for await (const line of file.readLines({ start: mark })) {
-      if (!line.includes(reconcilersGroup)) continue;
-      const event = JSON.parse(line) as AuditEvent;
-      if (event.stage !== "ResponseComplete" || event.objectRef === undefined) continue;
-      const groups = (event.impersonatedUser ?? event.user).groups ?? [];
-      if (!groups.includes(reconcilersGroup)) continue;
-      const { resource, subresource } = event.objectRef;
-      calls.push({
-        verb: event.verb,
-        resource: subresource === undefined ? resource : `${resource}/${subresource}`,
-        code: event.responseStatus?.code ?? 0,
-        receivedMs: instant(event.requestReceivedTimestamp),
-        answeredMs: instant(event.stageTimestamp),
-      });
-    }
-  } finally {
-    await file.close();
+  for await (const line of completeLines(path, mark)) {
+    if (!line.includes(reconcilersGroup)) continue;
+    const event = JSON.parse(line) as AuditEvent;
+    if (event.stage !== "ResponseComplete" || event.objectRef === undefined) continue;
+    const groups = (event.impersonatedUser ?? event.user).groups ?? [];
+    if (!groups.includes(reconcilersGroup)) continue;
+    const { resource, subresource } = event.objectRef;
+    calls.push({
+      verb: event.verb,
+      resource: subresource === undefined ? resource : `${resource}/${subresource}`,
+      code: event.responseStatus?.code ?? 0,
+      receivedMs: instant(event.requestReceivedTimestamp),
+      answeredMs: instant(event.stageTimestamp),
+    });
   }
   return calls.sort((left, right) => left.answeredMs - right.answeredMs);
 }
