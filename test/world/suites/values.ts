@@ -2,6 +2,7 @@ import { beforeAll, expect, test } from "vitest";
 import { booleanSpellings } from "#lib/mesh/boolean.ts";
 import { conditionOf } from "#lib/rollout/status.ts";
 import { type BusObserver, observeResults } from "#test/aws/bus-observer.ts";
+import type { Cluster } from "#test/cluster/cluster.ts";
 import { isCut, isOn } from "../expect-status.ts";
 import { patchEgress } from "../mesh-pods.ts";
 import type { MeshWorld } from "../mesh-world.ts";
@@ -12,6 +13,10 @@ import { runningVersions, sidecarConfigMaps } from "../sidecars.ts";
 const [trueOnes, falseOnes] = [booleanSpellings.slice(0, 6), booleanSpellings.slice(6)];
 /** On and off in turn, so that each of them has to change something. */
 const inTurn = trueOnes.flatMap((text, index) => [[text, true] as const, [falseOnes[index] ?? "", false] as const]);
+
+/** JSON patches. */
+const missing = '[{"op":"remove","path":"/data/egress"}]';
+const noData = '[{"op":"remove","path":"/data"}]';
 
 export function valuesSuite(theMesh: () => MeshWorld): void {
   let results: BusObserver;
@@ -28,34 +33,19 @@ export function valuesSuite(theMesh: () => MeshWorld): void {
     expect(conditionOf(status, "Accepted")).toMatchObject({ status: "True" });
   });
 
-  const path = {
-    type: "json",
-    missing: '[{"op":"remove","path":"/data/egress"}]',
-    noData: '[{"op":"remove","path":"/data"}]',
-  };
-  test.each([
+  test.each<[string, string, "merge" | "json", string]>([
     ["an empty text", '{"data":{"egress":""}}', "merge", 'got ""'],
     ["a leading blank", '{"data":{"egress":" true"}}', "merge", 'got " true"'],
     ["yes", '{"data":{"egress":"yes"}}', "merge", 'got "yes"'],
     ["on", '{"data":{"egress":"on"}}', "merge", 'got "on"'],
     ["tRUE", '{"data":{"egress":"tRUE"}}', "merge", 'got "tRUE"'],
     ["ture", '{"data":{"egress":"ture"}}', "merge", 'got "ture"'],
-    ["a missing key", path.missing, path.type, "egress"],
-    ["no data", path.noData, path.type, "egress"],
+    ["a missing key", missing, "json", "egress"],
+    ["no data", noData, "json", "egress"],
   ])("%s is denied, with the accepted spellings in the message", async (_, patch, type, said) => {
     const { cluster } = theMesh();
     const before = await cluster.kubectl("get", "cm", "osm-config", "-n", "osm-system", "-o", "json");
-    const denied = cluster.kubectl(
-      "patch",
-      "ConfigMap",
-      "osm-config",
-      "-n",
-      "osm-system",
-      "-p",
-      patch,
-      `--type=${type}`,
-    );
-    const message = await denied.then(
+    const message = await patchConfig(cluster, patch, type).then(
       () => "accepted",
       (error: unknown) => String((error as { readonly stderr?: string }).stderr ?? error),
     );
@@ -69,16 +59,7 @@ export function valuesSuite(theMesh: () => MeshWorld): void {
     const { cluster } = mesh;
     const maps = await sidecarConfigMaps(cluster);
     const set = (level: string | null) =>
-      cluster.kubectl(
-        "patch",
-        "cm",
-        "osm-config",
-        "-n",
-        "osm-system",
-        "--type=merge",
-        "-p",
-        JSON.stringify({ data: { envoy_log_level: level } }),
-      );
+      patchConfig(cluster, JSON.stringify({ data: { envoy_log_level: level } }), "merge");
     await set("warning");
     await untilLogLevel(mesh, "warning");
     const spec = appSpec("bookbuyer");
@@ -98,7 +79,7 @@ export function valuesSuite(theMesh: () => MeshWorld): void {
     await untilLogLevel(mesh, "error");
   });
 
-  test("with the policy taken away a bad value gets in and changes nothing: Accepted=False, event, metric", async () => {
+  test("with the policy taken away bad values get in and change nothing: Accepted=False, event, metric", async () => {
     const mesh = theMesh();
     const { cluster } = mesh;
     await patchEgress(cluster, "true");
@@ -123,6 +104,24 @@ export function valuesSuite(theMesh: () => MeshWorld): void {
     const log = await mesh.aws.logs("reconcile");
     expect(log.filter((line) => line.text.includes('"EgressValueRejected":1'))).toHaveLength(1);
 
+    for (const [patch, type, said] of [
+      ['{"data":{"egress":" true"}}', "merge", 'got " true"'],
+      [missing, "json", "egress: is missing"],
+      [noData, "json", "egress: is missing"],
+    ] as const) {
+      await patchConfig(cluster, patch, type);
+      const path = "jsonpath={.metadata.resourceVersion}";
+      const version = await cluster.kubectl("get", "cm", "osm-config", "-n", "osm-system", "-o", path);
+      const refused = await mesh.untilStatus(patch, (it) => it.observed?.resourceVersion === version);
+      expect(conditionOf(refused, "Accepted"), patch).toMatchObject({ status: "False" });
+      expect(conditionOf(refused, "Accepted")?.message).toContain(said);
+      expect(refused.target, patch).toEqual(status.target);
+      expect(await sidecarConfigMaps(cluster), patch).toEqual(mapsBefore);
+      expect(await runningVersions(cluster), patch).toEqual(versionsBefore);
+    }
+
+    const good = { egress: "true", permissive_traffic_policy_mode: "true" };
+    await patchConfig(cluster, JSON.stringify({ data: good }), "merge");
     await mesh.install();
     await patchEgress(cluster, "false");
     const back = await mesh.untilStatus("off again", isCut);
@@ -163,6 +162,10 @@ export function valuesSuite(theMesh: () => MeshWorld): void {
     expect((await probeOnce(cluster, pod, "http", `http://${http.target}/`)).reached).toBe(false);
     await cluster.kubectl("delete", "pod", pod.pod, "-n", pod.namespace);
   });
+}
+
+function patchConfig(cluster: Cluster, patch: string, type: "merge" | "json"): Promise<string> {
+  return cluster.kubectl("patch", "ConfigMap", "osm-config", "-n", "osm-system", "-p", patch, `--type=${type}`);
 }
 
 /** Bounded: 10 s. */
