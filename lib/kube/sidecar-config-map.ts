@@ -5,6 +5,12 @@ import type { ConfigMapWrite } from "../rollout/config-writes.ts";
 import type { SidecarConfigMap } from "../rollout/observation.ts";
 import type { KubeObject } from "./objects.ts";
 
+/**
+ * The next holder of the Lease takes a higher number, and `leaseTransitions` is an int32: what somebody wrote beyond this
+ * would stop every write. No mesh comes this far by itself.
+ */
+const maxFencing = 2 ** 30;
+
 interface RawConfigMap {
   readonly metadata: {
     readonly namespace: string;
@@ -33,7 +39,7 @@ export function decodeSidecarConfigMap(object: unknown): SidecarConfigMap | unde
     account,
     files: Object.fromEntries(sidecarFiles.flatMap((file) => (data[file] === undefined ? [] : [[file, data[file]]]))),
     settings: parseRunningSettings(metadata.annotations?.[annotations.settings]),
-    fencing: Number.isSafeInteger(fencing) && fencing > 0 ? fencing : 0,
+    fencing: Number.isInteger(fencing) && fencing > 0 && fencing <= maxFencing ? fencing : 0,
   };
 }
 

@@ -40,7 +40,7 @@ export interface SidecarConfigMap {
   readonly files: Readonly<Partial<Record<SidecarFile, string>>>;
   /** What the mesh was set to when it was written. */
   readonly settings: RunningSettings | undefined;
-  /** 0 where the annotation is missing or no number. */
+  /** 0 where the annotation is missing, no number, or too high to be a Lease's. */
   readonly fencing: number;
 }
 

@@ -11,7 +11,7 @@ import {
 } from "../mesh/osm-config.ts";
 import type { RunningSettings } from "../mesh/running-settings.ts";
 import { maxPlainAccountLength, sidecarConfigName } from "../mesh/sidecar-config-name.ts";
-import { type Account, accountKey, type MeshObservation } from "./observation.ts";
+import { type Account, accountKey, type MeshObservation, type SidecarConfigMap } from "./observation.ts";
 import type { Target } from "./status.ts";
 
 /** What the mesh must become, derived whole from one observation. */
@@ -70,9 +70,9 @@ function readOsmConfig(seen: MeshObservation, last: MeshSettings): OsmConfig {
 
 /** What the mesh runs now: the status and the ConfigMap written last say so; egress is off if there never was a good value. */
 function lastSettings(seen: MeshObservation): MeshSettings & RunningSettings {
-  const newest = seen.configMaps
+  const newest = trustedConfigMaps(seen)
     .filter((map) => map.settings !== undefined)
-    .reduce<(typeof seen.configMaps)[number] | undefined>(
+    .reduce<SidecarConfigMap | undefined>(
       (best, map) => (best === undefined || map.fencing > best.fencing ? map : best),
       undefined,
     )?.settings;
@@ -91,6 +91,13 @@ function lastSettings(seen: MeshObservation): MeshSettings & RunningSettings {
       ...(memoryLimit === undefined ? {} : { memoryLimit }),
     },
   };
+}
+
+/** Outside the mesh anybody may have made a ConfigMap of that name: those tell only where there are no others. */
+function trustedConfigMaps(seen: MeshObservation): readonly SidecarConfigMap[] {
+  const namespaces = new Set(seen.accounts.map(({ namespace }) => namespace));
+  const inMesh = seen.configMaps.filter(({ namespace }) => namespaces.has(namespace));
+  return inMesh.length > 0 ? inMesh : seen.configMaps;
 }
 
 /** Every field is written out, so that a key taken out of osm-config falls back to its default. */

@@ -141,6 +141,8 @@ describe("a sidecar ConfigMap", () => {
     ["-1", 0],
     ["1.5", 0],
     ["x", 0],
+    ["1073741824", 1_073_741_824],
+    ["1073741825", 0],
     ["9007199254740992", 0],
   ])("fencing %j is %i", (text, fencing) => {
     expect(decodeSidecarConfigMap(stored({ [annotations.fencing]: text }))).toEqual({ ...read, fencing });

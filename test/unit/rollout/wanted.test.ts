@@ -55,6 +55,21 @@ describe("what the mesh is to run", () => {
       true,
       false,
     ],
+    [
+      "a ConfigMap outside the mesh, beside the mesh's own: not what it says",
+      {
+        osmConfig: undefined,
+        configMaps: [configMapSeen(web), configMapSeen({ ...web, namespace: "mine" }, { fencing: 9, settings: onSettings })],
+      },
+      false,
+      false,
+    ],
+    [
+      "a ConfigMap outside the mesh, and no other: what it says",
+      { osmConfig: undefined, configMaps: [configMapSeen({ ...web, namespace: "left" }, { settings: onSettings })] },
+      true,
+      false,
+    ],
   ])("%s", (_, difference, egress, accepted) => {
     const wanted = wantedMesh(meshSeen(difference));
     expect([wanted.target.egress, wanted.running.egress, wanted.accepted]).toEqual([egress, egress, accepted]);
