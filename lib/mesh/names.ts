@@ -53,8 +53,6 @@ export const annotations = {
   fencing: "openservicemesh.io/fencing-number",
   /** On the Lease: a pass that found it held asks its holder to look once more before it ends. */
   lookAgain: "openservicemesh.io/look-again",
-  /** On a pod: `"true"` leaves UDP open, for those with the right to ask. */
-  allowUdp: "openservicemesh.io/allow-udp",
 } as const;
 
 /** Names of the two containers and of the volume that injection adds to a pod. */
