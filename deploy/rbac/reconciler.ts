@@ -1,7 +1,8 @@
+import type { AccessRule } from "#lib/kube/access-rule.ts";
 import type { KubeObject } from "#lib/kube/objects.ts";
 import { apiGroup, injectionName, leaseName, osmConfigName, reconcilersGroup, rolloutName } from "#lib/mesh/names.ts";
 import type { Parameters } from "../parameters.ts";
-import { granted, type Rule, type Subject } from "./roles.ts";
+import { granted, type Subject } from "./roles.ts";
 
 const name = "osm-reconciler";
 
@@ -9,7 +10,7 @@ const name = "osm-reconciler";
 const reconcilers: Subject = { kind: "Group", name: reconcilersGroup, apiGroup: "rbac.authorization.k8s.io" };
 
 /** Mesh namespaces come and go by label, which RBAC cannot see: what is done in them is granted in all. */
-const everywhere: readonly Rule[] = [
+const everywhere: readonly AccessRule[] = [
   { apiGroups: [""], resources: ["namespaces", "serviceaccounts", "services"], verbs: ["list"] },
   // patch: the poke. The policy beside this keeps it to one annotation.
   { apiGroups: [""], resources: ["pods"], verbs: ["list", "patch"] },
@@ -20,7 +21,7 @@ const everywhere: readonly Rule[] = [
   { apiGroups: [""], resources: ["configmaps"], verbs: ["list", "create", "patch", "delete"] },
 ];
 
-const inOsmNamespace: readonly Rule[] = [
+const inOsmNamespace: readonly AccessRule[] = [
   { apiGroups: [""], resources: ["configmaps"], resourceNames: [osmConfigName], verbs: ["get"] },
   { apiGroups: [""], resources: ["events"], verbs: ["create"] },
   { apiGroups: ["coordination.k8s.io"], resources: ["leases"], resourceNames: [leaseName], verbs: ["get", "update"] },

@@ -1,12 +1,5 @@
+import type { AccessRule } from "#lib/kube/access-rule.ts";
 import type { KubeObject } from "#lib/kube/objects.ts";
-
-/** A PolicyRule. */
-export interface Rule {
-  readonly apiGroups: readonly string[];
-  readonly resources: readonly string[];
-  readonly resourceNames?: readonly string[];
-  readonly verbs: readonly string[];
-}
 
 /** A Group or ServiceAccount that roles are bound to. */
 export type Subject =
@@ -16,7 +9,7 @@ export type Subject =
 const group = "rbac.authorization.k8s.io";
 
 /** A role with its binding: in one namespace, or in all of them when none is named. */
-export function granted(name: string, subject: Subject, rules: readonly Rule[], namespace?: string): KubeObject[] {
+export function granted(name: string, subject: Subject, rules: readonly AccessRule[], namespace?: string): KubeObject[] {
   const [role, binding] = namespace === undefined ? ["ClusterRole", "ClusterRoleBinding"] : ["Role", "RoleBinding"];
   const metadata = namespace === undefined ? { name } : { name, namespace };
   return [

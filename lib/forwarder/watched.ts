@@ -1,3 +1,4 @@
+import type { AccessRule } from "../kube/access-rule.ts";
 import type { WatchTarget } from "../kube/watch.ts";
 import { labels, type MeshPlace, meshPlace, osmConfigName } from "../mesh/names.ts";
 
@@ -39,14 +40,6 @@ export function watchedIn(place: MeshPlace): readonly Watched[] {
     { kind: "Service", target: { resource: core("services"), lifeSeconds: 60 } },
     { kind: "Pod", target: { resource: core("pods"), lifeSeconds: 60 } },
   ];
-}
-
-/** A PolicyRule of RBAC. */
-export interface AccessRule {
-  readonly apiGroups: readonly string[];
-  readonly resources: readonly string[];
-  readonly resourceNames?: readonly string[];
-  readonly verbs: readonly string[];
 }
 
 /**

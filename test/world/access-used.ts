@@ -1,3 +1,4 @@
+import type { AccessRule } from "#lib/kube/access-rule.ts";
 import { completeLines } from "#test/cluster/complete-lines.ts";
 
 /** One thing that RBAC can grant: `verb group/resource[/subresource]`, and where: a namespace, or `*` for the cluster. */
@@ -63,12 +64,7 @@ export interface Grant {
 interface RoleObject {
   readonly kind: string;
   readonly metadata: { readonly name: string; readonly namespace?: string };
-  readonly rules?: readonly {
-    readonly apiGroups: readonly string[];
-    readonly resources: readonly string[];
-    readonly resourceNames?: readonly string[];
-    readonly verbs: readonly string[];
-  }[];
+  readonly rules?: readonly AccessRule[];
 }
 
 export function grantsOf(roles: readonly RoleObject[]): readonly Grant[] {
