@@ -8,7 +8,15 @@ import type { KubeConnection } from "../kube/connection.ts";
 import { meshName } from "../mesh/names.ts";
 import type { PassOutcome } from "../reconcile/pass.ts";
 import { reconcileCluster } from "../reconcile/reconcile-cluster.ts";
-import { asReconciler, type ClusterOptions, clusterOptions, connect, explainImpersonation, withClusterOptions } from "./cluster-options.ts";
+import {
+  asReconciler,
+  type ClusterOptions,
+  clusterOptions,
+  connect,
+  explainImpersonation,
+  withClusterOptions,
+} from "./cluster-options.ts";
+import { CommandError } from "./failure.ts";
 import { type JsonLog, jsonLog } from "./json-log.ts";
 import { positiveNumber } from "./numbers.ts";
 
@@ -37,11 +45,9 @@ async function runReconcile(options: ReconcileOptions, cluster: ClusterOptions):
   const log = jsonLog();
   const pass = (kind: "hint" | "drift") => runPass(connection, cluster.osmNamespace, kind, log);
   if (!options.watch) {
-    const outcome = await pass("drift");
-    const { verified, sidecars } = outcome.figures;
-    console.log(`${outcome.kind}: ${verified} of ${sidecars} sidecars verified in ${outcome.figures.tookMs} ms`);
-    if (outcome.kind !== "settled") process.exitCode = 1;
-    else if (verified < sidecars) process.exitCode = 3;
+    const { text, exitCode } = resultOf(await pass("drift"));
+    console.log(text);
+    process.exitCode = exitCode;
     return;
   }
   const stop = new AbortController();
@@ -59,21 +65,39 @@ async function runReconcile(options: ReconcileOptions, cluster: ClusterOptions):
     },
     stop.signal,
   );
-  await Promise.all([watching, passesUntil(stop.signal, wake, pass, options.driftInterval * 1000, log)]);
+  await Promise.all([watching, passesUntil(stop, wake, pass, options.driftInterval * 1000, log)]);
+}
+
+/** Exit codes: 3 when some sidecars did not answer, 1 when it is not known whether they would. */
+export function resultOf({ kind, figures }: PassOutcome): { readonly text: string; readonly exitCode: number } {
+  if (kind === "held-by-another") {
+    return {
+      text: "another pass is writing now, and has been asked to look again before it ends: osm egress status tells what came of it",
+      exitCode: 1,
+    };
+  }
+  const { verified, sidecars, tookMs } = figures;
+  const text = `${kind}: ${verified} of ${sidecars} sidecars verified in ${tookMs} ms`;
+  if (kind !== "settled") return { text, exitCode: 1 };
+  return { text, exitCode: verified < sidecars ? 3 : 0 };
 }
 
 /**
  * A pass waits for slow sidecars and for connections to be cut without holding the Lease, so the next one starts beside
  * it and takes over; as in the function, where each event has an invocation of its own.
+ *
+ * @throws CommandError of a pass, after stopping: a person has to put it right, and no later pass would fare better
  */
 async function passesUntil(
-  signal: AbortSignal,
+  stop: AbortController,
   wake: WakeUps,
   pass: (kind: "hint" | "drift") => Promise<PassOutcome>,
   driftMs: number,
   log: JsonLog,
 ): Promise<void> {
+  const { signal } = stop;
   const limit = pLimit(maxPassesAtOnce);
+  let hopeless: CommandError | undefined;
   let driftDueMs = 0;
   while (!signal.aborted) {
     const kind = Date.now() >= driftDueMs ? "drift" : "hint";
@@ -83,6 +107,7 @@ async function passesUntil(
     const waitMs = Math.max(driftDueMs - Date.now(), 0);
     await Promise.race([wake.next(), sleep(waitMs, undefined, { signal }).catch(() => undefined)]);
   }
+  if (hopeless) throw hopeless;
 
   async function onePass(kind: "hint" | "drift"): Promise<void> {
     try {
@@ -90,6 +115,11 @@ async function passesUntil(
       log.info("pass ended", { kind: outcome.kind, ...outcome.figures });
       if (outcome.kind === "out-of-time") wake.call();
     } catch (error) {
+      if (error instanceof CommandError) {
+        hopeless ??= error;
+        stop.abort();
+        return;
+      }
       log.warn("pass failed", { trouble: error instanceof Error ? error.message : String(error) });
       await sleep(retryMs, undefined, { signal }).catch(() => undefined);
       wake.call();
