@@ -96,7 +96,13 @@ function acceptedCondition({ accepted, problems, target }: Wanted): NextConditio
   };
 }
 
-function convergedCondition({ counts, pending, wrong, excused }: Tally, egress: boolean): NextCondition {
+/** Where everybody is excused, being excused proves nothing. */
+function nobodyAnswers({ counts, excused, unverified }: Tally): boolean {
+  return counts.total > 0 && excused.length === counts.total && unverified.length === 0;
+}
+
+function convergedCondition(tally: Tally, egress: boolean): NextCondition {
+  const { counts, pending, wrong, excused } = tally;
   const type = "Converged";
   const share = `${counts.verified} of ${counts.total} sidecars verified with egress ${mode(egress)}`;
   if (wrong.length > 0) {
@@ -105,12 +111,18 @@ function convergedCondition({ counts, pending, wrong, excused }: Tally, egress: 
   if (pending.length > 0) {
     return { type, status: "False", reason: "Waiting", message: `${share}; waiting for: ${firstFew(pending)}` };
   }
+  if (nobodyAnswers(tally)) {
+    return { type, status: "False", reason: "NobodyAnswers", message: `${share}; silent: ${firstFew(excused)}` };
+  }
   return { type, status: "True", reason: verifiedReason(excused), message: share };
 }
 
 function cutCondition(tally: Tally, egress: boolean, isConverged: boolean): NextCondition {
   const type = "EgressCut";
   if (egress) return { type, status: "False", reason: "EgressOn", message: "egress is on" };
+  if (nobodyAnswers(tally)) {
+    return { type, status: "False", reason: "NobodyAnswers", message: "no sidecar says whether connections are open" };
+  }
   if (!isConverged) {
     return { type, status: "False", reason: "NotConverged", message: "sidecars are still being verified" };
   }
@@ -122,7 +134,13 @@ function cutCondition(tally: Tally, egress: boolean, isConverged: boolean): Next
     const message = `connections are still draining at: ${firstFew(tally.uncut)}`;
     return { type, status: "False", reason: "Draining", message };
   }
-  return { type, status: "True", reason: verifiedReason(tally.excused), message: "no egress connection is open" };
+  const where = tally.excused.length === 0 ? "" : " at the sidecars that answered";
+  return {
+    type,
+    status: "True",
+    reason: verifiedReason(tally.excused),
+    message: `no egress connection is open${where}`,
+  };
 }
 
 function verifiedReason(excused: readonly string[]): "AllVerified" | "AllReachableVerified" {
@@ -172,7 +190,7 @@ function finished(entry: HistoryEntry, facts: StatusFacts, { isCut }: Progress):
   const sinceStartMs = facts.nowMs - Date.parse(entry.startedAt);
   let next = entry;
   const { counts, offValue, excused } = facts.tally;
-  if (offValue.length === 0 && next.outcome === "Rolling") {
+  if (offValue.length === 0 && !nobodyAnswers(facts.tally) && next.outcome === "Rolling") {
     next = { ...next, outcome: "Converged", tookMs: sinceStartMs, sidecars: counts.total - excused.length };
   }
   if (isCut && next.cutTookMs === undefined) next = { ...next, cutTookMs: sinceStartMs };

@@ -80,6 +80,22 @@ test("a stopped sidecar is poked again 1, 2 and 4 s on, waited for 30 s, named, 
   expect(await writesOf(cluster)).toEqual([]);
 });
 
+test("a mesh that is silent as a whole is never called converged, nor its egress cut", async () => {
+  const cluster = await meshAtRest("on");
+  for (const pod of cluster.pods.values()) pod.stopped = true;
+  cluster.setOsmConfig(off);
+  await runPass(cluster);
+  for (const type of ["Converged", "EgressCut"] as const) {
+    expect(conditionOf(cluster.status, type)).toMatchObject({ status: "False", reason: "NobodyAnswers" });
+  }
+  expect(cluster.status.history?.[0]).toMatchObject({ to: false, outcome: "Rolling" });
+  expect(cluster.writes).not.toContain("publish Egress Rollout Converged");
+  for (const pod of cluster.pods.values()) pod.goOn();
+  await runPass(cluster, { kind: "drift" });
+  expect(conditionOf(cluster.status, "Converged")).toMatchObject({ status: "True", reason: "AllVerified" });
+  expect(cluster.status.history?.[0]?.outcome).toBe("Converged");
+});
+
 test("a pass that has written nothing asks everybody once, and leaves the waiting to the one that wrote", async () => {
   const cluster = await meshAtRest("on");
   cluster.pod("shop/web-1").idleConnections = 1;

@@ -62,6 +62,19 @@ describe("Converged", () => {
     ["one pending", { pending: ["a"] }, "False", "Waiting"],
     ["one wrong", { wrong: ["a"] }, "False", "SidecarsDiffer"],
     ["one of each", { pending: ["a"], wrong: ["b"], excused: ["c"] }, "False", "SidecarsDiffer"],
+    [
+      "two of three excused",
+      { excused: ["a", "b"], counts: { ...counts, verified: 1 } },
+      "True",
+      "AllReachableVerified",
+    ],
+    ["all excused", { excused: ["a", "b", "c"], counts: { ...counts, verified: 0 } }, "False", "NobodyAnswers"],
+    [
+      "all going, and one of them answers",
+      { excused: ["a", "b", "c"], unverified: ["a"], counts: { ...counts, verified: 0 } },
+      "True",
+      "AllReachableVerified",
+    ],
   ])("%s", (_, tally, status, reason) => {
     expect(conditionOf(look(rest, { tally }), "Converged")).toMatchObject({ status, reason });
   });
@@ -81,8 +94,16 @@ describe("EgressCut", () => {
     ["not converged", false, { pending: ["a"] }, "False", "NotConverged"],
     ["one draining", false, { uncut: ["a"] }, "False", "Draining"],
     ["one excused that answers", false, { excused: ["a"], unverified: ["a"] }, "False", "SidecarsDiffer"],
+    ["all excused", false, { excused: ["a", "b", "c"], counts: { ...counts, verified: 0 } }, "False", "NobodyAnswers"],
   ])("%s", (_, egress, tally, status, reason) => {
     expect(conditionOf(look(rest, { egress, tally }), "EgressCut")).toMatchObject({ status, reason });
+  });
+
+  test.each([
+    [[], "no egress connection is open"],
+    [["a"], "no egress connection is open at the sidecars that answered"],
+  ])("of those excused (%j) it says nothing", (excused, message) => {
+    expect(conditionOf(look(rest, { tally: { excused } }), "EgressCut")?.message).toBe(message);
   });
 });
 

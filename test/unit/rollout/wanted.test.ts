@@ -59,7 +59,10 @@ describe("what the mesh is to run", () => {
       "a ConfigMap outside the mesh, beside the mesh's own: not what it says",
       {
         osmConfig: undefined,
-        configMaps: [configMapSeen(web), configMapSeen({ ...web, namespace: "mine" }, { fencing: 9, settings: onSettings })],
+        configMaps: [
+          configMapSeen(web),
+          configMapSeen({ ...web, namespace: "mine" }, { fencing: 9, settings: onSettings }),
+        ],
       },
       false,
       false,
