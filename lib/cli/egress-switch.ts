@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command } from "commander";
 import type { KubeConnection } from "../kube/connection.ts";
+import { isPerson, keyOwners } from "../kube/field-owners.ts";
 import { expectOk } from "../kube/objects.ts";
 import { mode } from "../mesh/mode.ts";
 import { conditionOf, type RolloutStatus } from "../rollout/status.ts";
@@ -9,20 +10,12 @@ import { laggingTable } from "./egress-status.ts";
 import { CommandError } from "./failure.ts";
 import { positiveNumber } from "./numbers.ts";
 import { runSteps, type Step } from "./progress.ts";
-import {
-  egressOwner,
-  type OsmConfigObject,
-  osmConfigPath,
-  readOsmConfig,
-  readRolloutStatus,
-} from "./rollout-reader.ts";
+import { type OsmConfigObject, osmConfigPath, readOsmConfig, readRolloutStatus } from "./rollout-reader.ts";
 
 const pollMs = 200;
 /** Nobody has looked at the change by then: no forwarder, no function, or neither works. */
 const takeUpMs = 15_000;
 const cliManager = "osm";
-/** Managers behind which a person sits; any other keeps its value in a repository and will write it again. */
-const personalManagers = /^(osm|osm-install|kubectl.*)$/;
 
 /** `osm egress enable` and `disable`: change osm-config and wait until every sidecar has answered. */
 export function egressSwitchCommand(name: "enable" | "disable"): Command {
@@ -47,10 +40,11 @@ async function runSwitch(
     {
       title: `egress: "${egress}" in ConfigMap ${namespace}/osm-config`,
       run: async () => {
-        const owner = egressOwner(await readOsmConfig(connection, namespace));
+        const found = await readOsmConfig(connection, namespace);
+        const owners = keyOwners(found?.metadata.managedFields, "egress").filter((it) => !isPerson(it));
         wait.resourceVersion = await patchEgress(connection, namespace, egress);
-        if (owner === undefined || personalManagers.test(owner)) return undefined;
-        return `written, but ${owner} owns this value and may write its own again; change it there too`;
+        if (owners.length === 0) return undefined;
+        return `written, but ${owners.join(", ")} owns this value and may write its own again; change it there too`;
       },
     },
     { title: "taken up", run: () => wait.until((status) => isObserved(status, wait.resourceVersion), takeUpMs) },

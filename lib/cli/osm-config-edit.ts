@@ -1,4 +1,5 @@
 import type { KubeConnection } from "../kube/connection.ts";
+import { isPerson, keyOwners, type ManagedFieldsEntry } from "../kube/field-owners.ts";
 import { objectPath } from "../kube/kinds.ts";
 import { expectOk, type KubeObject, read } from "../kube/objects.ts";
 import { osmConfigName } from "../mesh/names.ts";
@@ -7,13 +8,8 @@ import { osmConfigName } from "../mesh/names.ts";
 export const commandManager = "osm-install";
 
 interface OsmConfigObject {
-  readonly metadata: { readonly managedFields?: readonly ManagedFields[] };
+  readonly metadata: { readonly managedFields?: readonly ManagedFieldsEntry[] };
   readonly data?: Readonly<Record<string, string>>;
-}
-
-interface ManagedFields {
-  readonly manager?: string;
-  readonly fieldsV1?: { readonly "f:data"?: Readonly<Record<string, unknown>> };
 }
 
 export type ConfigEdit =
@@ -21,7 +17,7 @@ export type ConfigEdit =
   | {
       readonly kind: "changed";
       readonly data: Readonly<Record<string, string>>;
-      /** Who else holds a key that was changed, and may change it back. */
+      /** Tools that hold a key that was changed, and may change it back. */
       readonly owners: readonly string[];
     };
 
@@ -59,18 +55,6 @@ export async function createOrEdit(
   return {
     kind: "changed",
     data: { ...data, ...changes },
-    owners: ownersOf(
-      found,
-      differing.map(([key]) => key),
-    ),
+    owners: keyOwners(found.metadata.managedFields, ...differing.map(([key]) => key)).filter((it) => !isPerson(it)),
   };
-}
-
-/** kubectl and this command are people; everybody else that owns a key is a tool that may set it again. */
-function ownersOf(found: OsmConfigObject, keys: readonly string[]): readonly string[] {
-  const owners = (found.metadata.managedFields ?? [])
-    .filter(({ fieldsV1 }) => keys.some((key) => `f:${key}` in (fieldsV1?.["f:data"] ?? {})))
-    .map(({ manager = "" }) => manager)
-    .filter((manager) => manager !== "" && manager !== commandManager && !manager.startsWith("kubectl"));
-  return [...new Set(owners)];
 }

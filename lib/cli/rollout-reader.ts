@@ -1,5 +1,6 @@
 import { EgressError } from "../errors.ts";
 import type { KubeConnection } from "../kube/connection.ts";
+import type { ManagedFieldsEntry } from "../kube/field-owners.ts";
 import { read } from "../kube/objects.ts";
 import { apiVersion, osmConfigName, rolloutName } from "../mesh/names.ts";
 import type { RolloutStatus } from "../rollout/status.ts";
@@ -8,7 +9,7 @@ import type { RolloutStatus } from "../rollout/status.ts";
 export interface OsmConfigObject {
   readonly metadata: {
     readonly resourceVersion: string;
-    readonly managedFields?: readonly { readonly manager?: string; readonly fieldsV1?: Record<string, unknown> }[];
+    readonly managedFields?: readonly ManagedFieldsEntry[];
   };
   readonly data?: Readonly<Record<string, string>>;
 }
@@ -34,12 +35,4 @@ export async function readOsmConfig(
 
 export function osmConfigPath(namespace: string): string {
   return `/api/v1/namespaces/${namespace}/configmaps/${osmConfigName}`;
-}
-
-/** Field manager of `data.egress`. */
-export function egressOwner(object: OsmConfigObject | undefined): string | undefined {
-  return object?.metadata.managedFields?.find((entry) => {
-    const fields = entry.fieldsV1?.["f:data"];
-    return typeof fields === "object" && fields !== null && "f:egress" in fields;
-  })?.manager;
 }

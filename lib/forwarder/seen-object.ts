@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
+import { keyOwners } from "../kube/field-owners.ts";
 import { sidecar } from "../mesh/names.ts";
 import type { WatchedKind } from "./watched.ts";
-import type { V1ManagedFieldsEntry, V1Pod, WatchedObject } from "./wire.ts";
+import type { V1Pod, WatchedObject } from "./wire.ts";
 
 /** What stays of an object in memory: who it is, and the marks by which a change that counts is told from one that does not. */
 export interface SeenObject {
@@ -9,7 +10,7 @@ export interface SeenObject {
   readonly name: string;
   readonly uid: string;
   readonly resourceVersion: string;
-  /** Field manager of the key `egress`; only of osm-config. */
+  /** Who wrote the key `egress` last; only of osm-config. */
   readonly actor?: string;
   /** Differs whenever something differs that counts. */
   readonly mark: string;
@@ -24,7 +25,7 @@ export function reduceObject(kind: WatchedKind, decoded: unknown): SeenObject | 
   const identity = { ...(namespace === undefined ? {} : { namespace }), name, uid, resourceVersion };
   switch (kind) {
     case "ConfigMap": {
-      const actor = actorOf(object.metadata.managedFields);
+      const actor = keyOwners(object.metadata.managedFields, "egress")[0];
       return { ...identity, ...(actor === undefined ? {} : { actor }), mark: resourceVersion };
     }
     case "Namespace":
@@ -57,13 +58,4 @@ function markOf(object: WatchedObject): string {
     .update(JSON.stringify([labels, annotations, deletionTimestamp, object.spec]))
     .digest("base64")
     .slice(0, 16);
-}
-
-/** The field manager that last wrote osm-config's key `egress`. */
-export function actorOf(managedFields: readonly V1ManagedFieldsEntry[] | undefined): string | undefined {
-  const owners = (managedFields ?? []).filter(({ fieldsV1 }) => fieldsV1?.["f:data"]?.["f:egress"] !== undefined);
-  return owners.reduce<V1ManagedFieldsEntry | undefined>(
-    (latest, entry) => (latest === undefined || (entry.time ?? "") > (latest.time ?? "") ? entry : latest),
-    undefined,
-  )?.manager;
 }

@@ -1,3 +1,5 @@
+import type { ManagedFieldsEntry } from "../kube/field-owners.ts";
+
 /** The parts of Kubernetes objects that the forwarder reads, as the API server sends them. */
 export interface WatchedObject {
   readonly metadata: {
@@ -8,15 +10,9 @@ export interface WatchedObject {
     readonly deletionTimestamp?: string;
     readonly labels?: Readonly<Record<string, string>>;
     readonly annotations?: Readonly<Record<string, string>>;
-    readonly managedFields?: readonly V1ManagedFieldsEntry[];
+    readonly managedFields?: readonly ManagedFieldsEntry[];
   };
   readonly spec?: unknown;
-}
-
-export interface V1ManagedFieldsEntry {
-  readonly manager?: string;
-  readonly time?: string;
-  readonly fieldsV1?: { readonly "f:data"?: { readonly "f:egress"?: unknown } };
 }
 
 export interface V1Pod extends WatchedObject {

@@ -4,6 +4,7 @@ import { apiVersion, injectionName, labels, type MeshPlace, osmConfigName, rollo
 import type { Account, MeshObservation, ObservedOsmConfig } from "../rollout/observation.ts";
 import type { RolloutStatus } from "../rollout/status.ts";
 import { type KubeConnection, metadataOnly } from "./connection.ts";
+import { keyOwners, type ManagedFieldsEntry } from "./field-owners.ts";
 import { readLease, type ServerClock } from "./lease.ts";
 import { listAll } from "./list.ts";
 import { read } from "./objects.ts";
@@ -53,7 +54,7 @@ interface ConfigMap {
   readonly metadata: {
     readonly uid: string;
     readonly resourceVersion: string;
-    readonly managedFields?: readonly { readonly manager?: string; readonly fieldsV1?: Record<string, unknown> }[];
+    readonly managedFields?: readonly ManagedFieldsEntry[];
   };
   readonly data?: Readonly<Record<string, string>>;
 }
@@ -64,11 +65,8 @@ interface Rollout {
 }
 
 function decodeOsmConfig({ metadata, data }: ConfigMap): ObservedOsmConfig {
-  const owner = metadata.managedFields?.find((entry) => {
-    const fields = entry.fieldsV1?.["f:data"];
-    return typeof fields === "object" && fields !== null && "f:egress" in fields;
-  });
-  return { uid: metadata.uid, resourceVersion: metadata.resourceVersion, data, egressManager: owner?.manager };
+  const { uid, resourceVersion, managedFields } = metadata;
+  return { uid, resourceVersion, data, egressManager: keyOwners(managedFields, "egress")[0] };
 }
 
 interface ObjectMeta {
