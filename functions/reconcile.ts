@@ -13,7 +13,6 @@ import { runQueuedPass } from "#lib/aws/queued-pass.ts";
 import { reconcileSettings } from "#lib/aws/settings.ts";
 import type { Hint } from "#lib/events/hint-event.ts";
 import { clusterPorts } from "#lib/kube/cluster-ports.ts";
-import { meshPlace } from "#lib/mesh/names.ts";
 import { reconcileCluster } from "#lib/reconcile/reconcile-cluster.ts";
 
 const settings = reconcileSettings(process.env);
@@ -33,7 +32,7 @@ export const handler = middy<SQSEvent, void, Error, Context>()
     async function reconcile(hint: Hint) {
       const pass = passContext(hint, { context, bus, metrics, logger });
       return clusters.use(hint.cluster, (connection) =>
-        reconcileCluster(clusterPorts(connection, meshPlace, pass.passId), pass),
+        reconcileCluster(clusterPorts(connection, settings.place, pass.passId), pass),
       );
     }
   });

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { EgressError } from "../errors.ts";
 import { clusterName } from "../events/fields.ts";
+import { type MeshPlace, meshPlace } from "../mesh/names.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -11,6 +12,8 @@ const reconcile = z
     OSM_QUEUE_URL: z.url(),
     OSM_DEAD_LETTER_QUEUE_URL: z.url(),
     OSM_VISIBILITY_SECONDS: z.coerce.number().int().min(1).max(43_200),
+    OSM_MESH_NAME: z.string().min(1).default(meshPlace.meshName),
+    OSM_NAMESPACE: z.string().min(1).default(meshPlace.osmNamespace),
   })
   .transform((env) => ({
     region: env.AWS_REGION,
@@ -19,6 +22,7 @@ const reconcile = z
     deadLetterUrl: env.OSM_DEAD_LETTER_QUEUE_URL,
     /** What a pass sets its own message's visibility to: when a killed pass is taken up. */
     visibilitySeconds: env.OSM_VISIBILITY_SECONDS,
+    place: { meshName: env.OSM_MESH_NAME, osmNamespace: env.OSM_NAMESPACE } satisfies MeshPlace,
   }));
 
 const checkDrift = z

@@ -5,7 +5,7 @@ import pLimit from "p-limit";
 import { forward } from "../forwarder/forward.ts";
 import { clusterPorts } from "../kube/cluster-ports.ts";
 import type { KubeConnection } from "../kube/connection.ts";
-import { meshName } from "../mesh/names.ts";
+import { type MeshPlace, meshPlace } from "../mesh/names.ts";
 import type { PassOutcome } from "../reconcile/pass.ts";
 import { reconcileCluster } from "../reconcile/reconcile-cluster.ts";
 import {
@@ -21,6 +21,7 @@ import { type JsonLog, jsonLog } from "./json-log.ts";
 import { positiveNumber } from "./numbers.ts";
 
 interface ReconcileOptions {
+  readonly meshName: string;
   readonly watch?: boolean;
   readonly driftInterval: number;
 }
@@ -35,6 +36,7 @@ const maxPassesAtOnce = 3;
 export function reconcileCommand(): Command {
   return withClusterOptions(new Command("reconcile"))
     .description("Bring every sidecar to what osm-config says, and verify it: the function's own pass, without AWS")
+    .option("--mesh-name <name>", "value of the membership label", meshPlace.meshName)
     .option("--watch", "stay, and reconcile whenever something changes")
     .option("--drift-interval <seconds>", "with --watch: ask every sidecar this often", positiveNumber, 300)
     .action((options: ReconcileOptions, command: Command) => runReconcile(options, clusterOptions(command)));
@@ -43,7 +45,8 @@ export function reconcileCommand(): Command {
 async function runReconcile(options: ReconcileOptions, cluster: ClusterOptions): Promise<void> {
   const connection = connect(cluster, asReconciler);
   const log = jsonLog();
-  const pass = (kind: "hint" | "drift") => runPass(connection, cluster.osmNamespace, kind, log);
+  const place = { meshName: options.meshName, osmNamespace: cluster.osmNamespace };
+  const pass = (kind: "hint" | "drift") => runPass(connection, place, kind, log);
   if (!options.watch) {
     const { text, exitCode } = resultOf(await pass("drift"));
     console.log(text);
@@ -57,6 +60,7 @@ async function runReconcile(options: ReconcileOptions, cluster: ClusterOptions):
     {
       connection: connect(cluster),
       cluster: "local",
+      place,
       log,
       send: async () => {
         wake.call();
@@ -146,14 +150,14 @@ function openWakeUps(): WakeUps {
 
 async function runPass(
   connection: KubeConnection,
-  osmNamespace: string,
+  place: MeshPlace,
   kind: "hint" | "drift",
   log: JsonLog,
 ): Promise<PassOutcome> {
   const passId = randomUUID();
   const endMs = Date.now() + passMs;
   try {
-    return await reconcileCluster(clusterPorts(connection, { meshName, osmNamespace }, passId), {
+    return await reconcileCluster(clusterPorts(connection, place, passId), {
       passId,
       kind,
       hint: { source: "osm.cli", correlationId: passId },

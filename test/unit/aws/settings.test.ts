@@ -1,4 +1,6 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { parse } from "yaml";
 import { checkDriftSettings, reconcileSettings } from "#lib/aws/settings.ts";
 
 const env = {
@@ -16,11 +18,33 @@ test("a whole environment is read", () => {
     queueUrl: env.OSM_QUEUE_URL,
     deadLetterUrl: env.OSM_DEAD_LETTER_QUEUE_URL,
     visibilitySeconds: 75,
+    place: { meshName: "osm", osmNamespace: "osm-system" },
   });
   expect(checkDriftSettings({ OSM_EVENT_BUS_NAME: "b", OSM_CLUSTER_NAME: "shop" })).toEqual({
     busName: "b",
     cluster: "shop",
   });
+});
+
+test("the mesh's place can be another than the usual one", () => {
+  const elsewhere = { ...env, OSM_MESH_NAME: "second", OSM_NAMESPACE: "second-system" };
+  expect(reconcileSettings(elsewhere).place).toEqual({ meshName: "second", osmNamespace: "second-system" });
+});
+
+test("the deployment's parameters say where, and default to the usual place", () => {
+  const text = readFileSync(new URL("../../../serverless.yml", import.meta.url), "utf8");
+  const service = parse(text, { logLevel: "silent" });
+  expect(service.params.default).toMatchObject({ meshName: "osm", osmNamespace: "osm-system" });
+  expect(service.functions.reconcile.environment).toMatchObject({
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: Serverless fills it in.
+    OSM_MESH_NAME: "${param:meshName}",
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: Serverless fills it in.
+    OSM_NAMESPACE: "${param:osmNamespace}",
+  });
+});
+
+test.each(["OSM_MESH_NAME", "OSM_NAMESPACE"])("an empty %s is refused", (name) => {
+  expect(() => reconcileSettings({ ...env, [name]: "" })).toThrow(name);
 });
 
 test("every fault is in one error", () => {

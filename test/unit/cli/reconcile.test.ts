@@ -21,8 +21,8 @@ test.each<[outcome: PassOutcome, text: RegExp, exitCode: number]>([
 });
 
 describe("somebody who may watch but not impersonate", () => {
-  const directory = mkdtempSync(join(tmpdir(), "osm-reconcile-"));
-  const kubeconfig = join(directory, "config");
+  let directory = "";
+  let kubeconfig = "";
   const asked: { readonly url: string; readonly as: string | undefined }[] = [];
   const server = createServer((request, response) => {
     const as = request.headers["impersonate-user"] as string | undefined;
@@ -33,6 +33,8 @@ describe("somebody who may watch but not impersonate", () => {
 
   beforeEach(async () => {
     asked.length = 0;
+    directory = mkdtempSync(join(tmpdir(), "osm-reconcile-"));
+    kubeconfig = join(directory, "config");
     vi.spyOn(process.stdout, "write").mockReturnValue(true);
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -51,10 +53,27 @@ describe("somebody who may watch but not impersonate", () => {
     rmSync(directory, { recursive: true, force: true });
   });
 
+  /** What `osm reconcile --watch` ended with. */
+  function watched(...options: string[]): Promise<unknown> {
+    const words = ["reconcile", "--watch", "--kubeconfig", kubeconfig, ...options];
+    return program()
+      .parseAsync(words, { from: "user" })
+      .catch((reason: unknown) => reason);
+  }
+
   test("watching ends with what to do about it", async () => {
-    const run = program().parseAsync(["reconcile", "--watch", "--kubeconfig", kubeconfig], { from: "user" });
-    const error = await run.catch((reason: unknown) => reason);
+    const error = await watched();
     expect(error).toBeInstanceOf(CommandError);
     expect(error).toMatchObject({ remedy: expect.stringContaining("--resource-name=osm:reconcilers") });
+  });
+
+  test("passes and watches are both about the mesh that was named", async () => {
+    await watched("--mesh-name", "second", "--osm-namespace", "second-system");
+    const urls = (as: string | undefined) =>
+      asked.filter((one) => one.as === as).map(({ url }) => decodeURIComponent(url));
+    expect(urls("osm-cli")).toContainEqual(expect.stringContaining("/namespaces/second-system/leases/"));
+    expect(urls(undefined)).toContainEqual(expect.stringContaining("/namespaces/second-system/configmaps"));
+    expect(urls(undefined)).toContainEqual(expect.stringContaining("monitored-by=second"));
+    expect(asked.filter(({ url }) => url.includes("osm-system"))).toEqual([]);
   });
 });
