@@ -80,9 +80,7 @@ export async function writeUnderLease(
   const released = await ports.releaseLease(held);
   if (released === "lost") context.log.warn("Lease lost before it was released", { number: held.number });
   verification.announce();
-  if (released === "released") return { seen, wanted, pods, verification, refusal };
-  await verification.announced;
-  return "again";
+  return released === "released" ? { seen, wanted, pods, verification, refusal } : "again";
 }
 
 function keyOf({ account, name }: ConfigMapWrite): string {

@@ -1,3 +1,5 @@
+import type { Telling } from "./telling.ts";
+
 /** What a pass knows from one look to the next. */
 export interface PassMemory {
   /**
@@ -5,6 +7,7 @@ export interface PassMemory {
    * they reported before.
    */
   readonly suspects: Set<string>;
+  readonly telling: Telling;
   /** When the pass began to write what it is to verify. */
   writtenAtMs?: number;
 }

@@ -7,6 +7,7 @@ import { heldByAnother, writeUnderLease } from "./lease-section.ts";
 import type { PassContext, PassOutcome } from "./pass.ts";
 import type { PassMemory } from "./pass-memory.ts";
 import type { ClusterPorts } from "./ports.ts";
+import { Telling } from "./telling.ts";
 import { Verification } from "./verification.ts";
 
 /** How often a pass starts over because the world changed under it; then the next event, or the schedule, goes on. */
@@ -17,18 +18,34 @@ const maxLooks = 8;
  *
  * Settled means that the status says the truth about the mesh as it was last seen, lagging pods included.
  *
- * @throws EgressError when the pass could not finish, or could not write everything; whoever runs it decides about the
- *         next try
+ * @throws EgressError when the pass could not finish, or could not write or tell everything; whoever runs it decides about
+ *         the next try
  */
 export async function reconcileCluster(realPorts: ClusterPorts, context: PassContext): Promise<PassOutcome> {
   const startedMs = realPorts.nowMs();
   const { ports, counter } = counted(realPorts);
-  const done = (kind: PassOutcome["kind"], sidecars?: Sidecars): PassOutcome => ({
+  const done: Done = (kind, sidecars) => ({
     kind,
     figures: { ...counter.figures(), ...(sidecars ?? none), tookMs: realPorts.nowMs() - startedMs },
   });
 
-  const memory: PassMemory = { suspects: new Set() };
+  const memory: PassMemory = { suspects: new Set(), telling: new Telling(ports, context) };
+  let outcome: PassOutcome;
+  try {
+    outcome = await looks(ports, context, memory, done);
+  } catch (error) {
+    // Already logged what cannot be told either; why the pass failed says more.
+    await memory.telling.end().catch(() => undefined);
+    throw error;
+  }
+  // Whoever runs the pass may freeze when it ends.
+  await memory.telling.end();
+  return outcome;
+}
+
+type Done = (kind: PassOutcome["kind"], sidecars?: Sidecars) => PassOutcome;
+
+async function looks(ports: ClusterPorts, context: PassContext, memory: PassMemory, done: Done): Promise<PassOutcome> {
   for (let look = 0; look < maxLooks; look++) {
     const result = await lookAndAct(ports, context, memory);
     if (result.kind === "again") continue;

@@ -1,6 +1,6 @@
 import { canonicalJson, type Json } from "../envoy/canonical-json.ts";
 import { nextStatus } from "../rollout/next-status.ts";
-import { type Announcements, announcements } from "../rollout/result-events.ts";
+import { announcements } from "../rollout/result-events.ts";
 import { conditionOf, type RolloutStatus } from "../rollout/status.ts";
 import { type CheckedPod, tallyOf } from "../rollout/tally.ts";
 import type { PassContext } from "./pass.ts";
@@ -20,7 +20,6 @@ export class StatusKeeper {
   #resourceVersion: string | undefined;
   #writtenMs: number;
   #convergeMs: number | undefined;
-  #unannounced: Announcements[] = [];
 
   constructor(ports: ClusterPorts, context: PassContext, task: Pick<ToVerify, "seen" | "wanted" | "memory">) {
     this.#ports = ports;
@@ -67,16 +66,9 @@ export class StatusKeeper {
     if (memory.writtenAtMs !== undefined && conditionOf(next, "Converged")?.status === "True") {
       this.#convergeMs ??= nowMs - memory.writtenAtMs;
     }
-    this.#unannounced.push(announcements(before, next, hint.correlationId));
+    // Told apart from the writing, so that a bus that hangs is never waited for with the Lease in hand.
+    memory.telling.add(announcements(before, next, hint.correlationId));
     return "kept";
-  }
-
-  /** Apart from the writing, so that a bus that hangs is never waited for with the Lease in hand. */
-  async announce(): Promise<void> {
-    for (let next = this.#unannounced.shift(); next !== undefined; next = this.#unannounced.shift()) {
-      for (const event of next.bus) await this.#context.publish(event);
-      for (const event of next.kubernetes) await this.#ports.recordEvent(event);
-    }
   }
 }
 

@@ -7,6 +7,7 @@ import type { ClusterPorts } from "./ports.ts";
 import type { LookResult } from "./reconcile-cluster.ts";
 import { SidecarRound } from "./sidecar-round.ts";
 import { StatusKeeper } from "./status-keeper.ts";
+import type { Telling } from "./telling.ts";
 
 /** Kept for the status, the events and the answer to the queue. */
 const reserveMs = 4_000;
@@ -34,7 +35,7 @@ export class Verification {
   readonly #round: SidecarRound;
   readonly #status: StatusKeeper;
   readonly #wanted: Wanted;
-  #announced: Promise<void> = Promise.resolve();
+  readonly #telling: Telling;
 
   constructor(ports: ClusterPorts, context: PassContext, task: ToVerify) {
     const { seen, wanted, pods, memory, number } = task;
@@ -42,6 +43,7 @@ export class Verification {
     this.#context = context;
     this.#number = number;
     this.#wanted = wanted;
+    this.#telling = memory.telling;
     const isPatient = memory.writtenAtMs !== undefined || context.kind === "drift";
     this.#round = new SidecarRound(ports, context.log, wanted, isPatient);
     this.#status = new StatusKeeper(ports, context, { seen, wanted, memory });
@@ -58,26 +60,10 @@ export class Verification {
 
   /** Begins to tell what has been written; sidecars are asked meanwhile. */
   announce(): void {
-    this.#announced = this.#announced.then(() => this.#status.announce());
-    // Seen where it is awaited, at the end.
-    this.#announced.catch(() => undefined);
-  }
-
-  /** Ends when everything has been told. */
-  get announced(): Promise<void> {
-    return this.#announced;
+    this.#telling.begin();
   }
 
   async run(): Promise<LookResult> {
-    try {
-      return await this.#verify();
-    } finally {
-      // Whoever runs the pass may freeze when it ends, also when it ends badly.
-      await this.#announced;
-    }
-  }
-
-  async #verify(): Promise<LookResult> {
     const ports = this.#ports;
     const result = (kind: "settled" | "superseded" | "out-of-time"): LookResult => ({
       kind,

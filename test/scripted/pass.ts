@@ -8,6 +8,8 @@ export interface PassOptions {
   /** What whoever runs the pass gives it. */
   readonly budgetMs?: number;
   readonly fates?: Fates;
+  /** What the bus answers to an event, the first time and later. */
+  readonly publish?: (detailType: string, tries: number) => void;
 }
 
 let passes = 0;
@@ -16,12 +18,16 @@ let passes = 0;
 export function startPass(cluster: ScriptedCluster, options: PassOptions = {}): Promise<PassOutcome> {
   const startedMs = cluster.clock.nowMs();
   const passId = `pass-${++passes}`;
+  const published = new Map<string, number>();
   const context: PassContext = {
     passId,
     kind: options.kind ?? "hint",
     hint: { source: "osm.forwarder", correlationId: passId },
     msLeft: () => (options.budgetMs ?? 60_000) - (cluster.clock.nowMs() - startedMs),
     publish: async (event) => {
+      const tries = (published.get(event.detailType) ?? 0) + 1;
+      published.set(event.detailType, tries);
+      options.publish?.(event.detailType, tries);
       cluster.writes.push(`publish ${event.detailType}`);
     },
     log: { info: () => undefined, warn: () => undefined, error: () => undefined },

@@ -274,6 +274,39 @@ test("an account that may not be written fails the pass in the end, and holds no
   expect(cluster.status).toMatchObject({ phase: "Idle", sidecars: { verified: 3, total: 3 } });
 });
 
+test("an event that the bus takes at the second try is not lost, and holds no other back", async () => {
+  const cluster = await meshAtRest();
+  cluster.setOsmConfig(on);
+  const publish = (detailType: string, tries: number) => {
+    if (detailType.endsWith("Started") && tries === 1) throw new EgressError("aws-unavailable", "PutEvents: throttled");
+  };
+  expect(await runPass(cluster, { publish })).toMatchObject({ kind: "settled" });
+  expect(cluster.writes.filter((line) => /^(publish|event)/.test(line))).toEqual([
+    "event EgressRolloutStarted",
+    "publish Egress Rollout Converged",
+    "event EgressRolloutConverged",
+    "publish Egress Rollout Started",
+  ]);
+});
+
+test("a bus that takes nothing fails the pass at its end; the mesh and everything else are right", async () => {
+  const cluster = await meshAtRest();
+  cluster.setOsmConfig(on);
+  const tried: string[] = [];
+  const publish = (detailType: string) => {
+    tried.push(detailType);
+    throw new EgressError("aws-forbidden", "PutEvents: denied");
+  };
+  await expect(runPass(cluster, { publish })).rejects.toThrow("denied");
+  const [started, converged] = ["Egress Rollout Started", "Egress Rollout Converged"];
+  expect(tried).toEqual([started, converged, started, converged]);
+  expect(cluster.writes.filter((line) => line.startsWith("event"))).toEqual([
+    "event EgressRolloutStarted",
+    "event EgressRolloutConverged",
+  ]);
+  expect(cluster.status).toMatchObject({ phase: "Idle", sidecars: { verified: 3 } });
+});
+
 test("a bad value and back again: the mesh never moves, and follows the next good one", async () => {
   const cluster = await meshAtRest("on");
   for (const data of [{ egress: "ture" }, {}, undefined]) {
