@@ -1,61 +1,79 @@
 import { randomUUID } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
 import { clusterPorts } from "../kube/cluster-ports.ts";
 import type { KubeConnection } from "../kube/connection.ts";
 import type { MeshPlace } from "../mesh/names.ts";
-import { heldByAnother, writeUnderLease } from "../reconcile/lease-section.ts";
-import type { PassContext } from "../reconcile/pass.ts";
-import { configWrites, isEmpty } from "../rollout/config-writes.ts";
-import { wantedMesh } from "../rollout/wanted.ts";
+import { sidecarConfigName } from "../mesh/sidecar-config-name.ts";
+import { heldByAnother } from "../reconcile/lease-section.ts";
+import type { ClusterPorts } from "../reconcile/ports.ts";
+import { reconcileCluster } from "../reconcile/reconcile-cluster.ts";
+import { type Account, accountKey } from "../rollout/observation.ts";
 import { CommandError } from "./failure.ts";
+import { jsonLog } from "./json-log.ts";
 
-/** Longer than a dead holder keeps the Lease. */
-const renderTimeoutMs = 45_000;
+/** Longer than a dead holder keeps the Lease and a silent sidecar is waited for. */
+const renderTimeoutMs = 60_000;
 const leaseWaitMs = 300;
 
 /**
- * Writes the sidecar ConfigMaps of namespaces that are about to join the mesh, so that their first pods need not wait.
- * It is a pass's own writing, under the Lease, that takes these namespaces for members already.
+ * Writes the sidecar ConfigMaps of namespaces that are about to join the mesh, so that their first pods need not wait: an
+ * ordinary pass that takes these namespaces for members already. Whatever else it finds to write, it verifies.
  *
  * @param connection  acting as the reconcilers' group
  * @returns           how many accounts they have
  */
-export async function renderNamespaces(
+export function renderNamespaces(
   connection: KubeConnection,
   place: MeshPlace,
   namespaces: readonly string[],
 ): Promise<number> {
   const passId = randomUUID();
-  const ports = clusterPorts(connection, place, passId, namespaces);
-  const deadline = Date.now() + renderTimeoutMs;
-  while (Date.now() < deadline) {
-    const seen = await ports.readMesh();
-    const count = seen.accounts.filter((account) => namespaces.includes(account.namespace)).length;
-    if (isEmpty(configWrites(seen, wantedMesh(seen)))) return count;
-    if (seen.lease && heldByAnother(seen.lease)) {
-      await sleep(leaseWaitMs);
+  return renderOver(clusterPorts(connection, place, passId, namespaces), passId, namespaces, place.osmNamespace);
+}
+
+/** @param ports  that take the namespaces for members already */
+export async function renderOver(
+  ports: ClusterPorts,
+  passId: string,
+  namespaces: readonly string[],
+  osmNamespace: string,
+): Promise<number> {
+  const deadline = ports.nowMs() + renderTimeoutMs;
+  // Standard output is the command's own.
+  const log = jsonLog((line) => process.stderr.write(line));
+  while (ports.nowMs() < deadline) {
+    const { lease } = await ports.readMesh();
+    if (lease && heldByAnother(lease)) {
+      await ports.sleep(leaseWaitMs);
       continue;
     }
-    const written = await writeUnderLease(ports, quietContext(passId, deadline), seen, { suspects: new Set() });
-    if (written === "again") continue;
-    if (written.refusal) throw written.refusal;
-    return count;
+    const outcome = await reconcileCluster(ports, {
+      passId,
+      kind: "hint",
+      hint: { source: "osm.cli", correlationId: passId },
+      msLeft: () => deadline - ports.nowMs(),
+      publish: async (event) => log.info(event.detailType, event.detail),
+      log,
+    });
+    if (outcome.kind === "settled") return rendered(ports, namespaces);
+    await ports.sleep(leaseWaitMs);
   }
   throw new CommandError(
-    `the Lease ${place.osmNamespace}/osm-reconciler was not free within ${renderTimeoutMs / 1_000} s`,
-    `see who holds it: kubectl get lease -n ${place.osmNamespace} osm-reconciler -o yaml`,
+    `the mesh did not come to rest within ${renderTimeoutMs / 1_000} s`,
+    `see what it waits for: kubectl get egr -n ${osmNamespace} -o yaml, and who holds the Lease: kubectl get lease -n ${osmNamespace} osm-reconciler -o yaml`,
   );
 }
 
-/** Nobody is told: the label that follows wakes whoever reconciles, and that pass reports. */
-function quietContext(passId: string, deadlineMs: number): PassContext {
-  const nothing = () => undefined;
-  return {
-    passId,
-    kind: "hint",
-    hint: { source: "osm.cli", correlationId: passId },
-    msLeft: () => deadlineMs - Date.now(),
-    publish: async () => undefined,
-    log: { info: nothing, warn: nothing, error: nothing },
-  };
+/** @throws CommandError for an account that the pass was refused to write */
+async function rendered(ports: ClusterPorts, namespaces: readonly string[]): Promise<number> {
+  const { accounts, configMaps } = await ports.readMesh();
+  const joining = accounts.filter((account) => namespaces.includes(account.namespace));
+  const there = new Set(configMaps.map((map) => `${map.namespace}/${map.name}`));
+  const missing = joining.filter(
+    ({ namespace, name }: Account) => !there.has(`${namespace}/${sidecarConfigName(name)}`),
+  );
+  if (missing.length === 0) return joining.length;
+  throw new CommandError(
+    `the sidecar ConfigMaps could not be written for: ${missing.map(accountKey).join(", ")}`,
+    "look for quotas and admission policies of the namespace that refuse ConfigMaps",
+  );
 }
