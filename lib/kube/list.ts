@@ -3,36 +3,64 @@ import { expectOk } from "./objects.ts";
 
 const pageSize = 500;
 
+interface ListOptions {
+  readonly query?: Readonly<Record<string, string | undefined>>;
+  readonly accept?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** A collection as it was at one moment. */
+export interface Listed<T> {
+  readonly objects: readonly T[];
+  /** Where a watch can go on. */
+  readonly resourceVersion: string | undefined;
+}
+
 /**
  * All objects of a collection, page by page, reduced on decode so that a page is all that is in memory at once.
  *
  * @param decode  undefined leaves the object out
  */
-export async function listAll<T>(
+export async function listAt<T>(
   connection: KubeConnection,
   path: string,
   decode: (object: unknown) => T | undefined,
-  options: { readonly query?: Readonly<Record<string, string>>; readonly accept?: string } = {},
-): Promise<readonly T[]> {
-  const found: T[] = [];
+  { query, accept, signal }: ListOptions = {},
+): Promise<Listed<T>> {
+  const objects: T[] = [];
   let next: string | undefined;
+  let resourceVersion: string | undefined;
   do {
     const response = await expectOk(connection, {
       method: "GET",
       path,
-      query: { ...options.query, limit: pageSize, continue: next },
-      ...(options.accept === undefined ? {} : { accept: options.accept }),
+      query: { ...query, limit: pageSize, continue: next },
+      ...(accept === undefined ? {} : { accept }),
+      ...(signal === undefined ? {} : { signal }),
       timeoutMs: 30_000,
     });
-    const page = JSON.parse(response.text) as {
-      readonly metadata?: { readonly continue?: string };
-      readonly items?: readonly unknown[];
-    };
+    const page = JSON.parse(response.text) as Page;
     for (const item of page.items ?? []) {
       const decoded = decode(item);
-      if (decoded !== undefined) found.push(decoded);
+      if (decoded !== undefined) objects.push(decoded);
     }
+    resourceVersion = page.metadata?.resourceVersion;
     next = page.metadata?.continue || undefined;
   } while (next !== undefined);
-  return found;
+  return { objects, resourceVersion };
+}
+
+/** The same, without the moment. */
+export async function listAll<T>(
+  connection: KubeConnection,
+  path: string,
+  decode: (object: unknown) => T | undefined,
+  options: ListOptions = {},
+): Promise<readonly T[]> {
+  return (await listAt(connection, path, decode, options)).objects;
+}
+
+interface Page {
+  readonly metadata?: { readonly resourceVersion?: string; readonly continue?: string };
+  readonly items?: readonly unknown[];
 }

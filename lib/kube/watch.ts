@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { EgressError } from "../errors.ts";
 import type { KubeConnection } from "./connection.ts";
-import { expectOk, pathOf, type Resource } from "./objects.ts";
+import { listAt } from "./list.ts";
+import { pathOf, type Resource } from "./objects.ts";
 import { advance, freshCursor, type WatchAttempt } from "./watch-cursor.ts";
 import { parseWatchLine } from "./watch-line.ts";
 
@@ -28,7 +29,6 @@ export interface WatchListener<T> {
   readonly onTrouble: (trouble: unknown) => void;
 }
 
-const pageSize = 500;
 /** How much longer than its life a stream may stay open before it is given up as dead. */
 const graceMs = 5_000;
 
@@ -60,26 +60,13 @@ async function list<T>(
   listener: WatchListener<T>,
   signal: AbortSignal,
 ): Promise<Attempt> {
-  const objects: T[] = [];
-  let next: string | undefined;
-  let resourceVersion: string | undefined;
   try {
-    do {
-      const response = await expectOk(connection, {
-        method: "GET",
-        path: pathOf(target.resource, target.namespace),
-        query: { ...selectors(target), limit: pageSize, continue: next },
-        timeoutMs: 30_000,
-        signal,
-      });
-      const page = JSON.parse(response.text) as Page;
-      for (const item of page.items) {
-        const reduced = listener.reduce(item);
-        if (reduced !== undefined) objects.push(reduced);
-      }
-      resourceVersion = page.metadata.resourceVersion;
-      next = page.metadata.continue || undefined;
-    } while (next !== undefined);
+    const path = pathOf(target.resource, target.namespace);
+    const options = { query: selectors(target), signal };
+    const { objects, resourceVersion } = await listAt(connection, path, listener.reduce, options);
+    if (resourceVersion === undefined) {
+      throw new EgressError("api-unavailable", `list ${target.resource.plural}: the answer is no list`);
+    }
     listener.onSeen({ kind: "listed", objects });
     return { end: "listed", resourceVersion, lines: 0 };
   } catch (error) {
@@ -124,11 +111,6 @@ async function follow<T>(
     if (!signal.aborted) listener.onTrouble(error);
     return { end: dead.aborted ? "silent" : reasonOf(error), resourceVersion, lines };
   }
-}
-
-interface Page {
-  readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
-  readonly items: readonly unknown[];
 }
 
 function selectors(target: WatchTarget): { labelSelector: string | undefined; fieldSelector: string | undefined } {

@@ -100,6 +100,13 @@ test("a page token that expired starts the list anew", async () => {
   expect(connection.asked).toEqual(["list", "list next", "list"]);
 });
 
+test("an answer that is no list is not taken for an empty one", async () => {
+  const connection = scripted([{}, { metadata: { resourceVersion: "7" }, items: [object("b", "6")] }]);
+  const { seen, troubles } = await play(connection, 1);
+  expect(seen).toEqual(["listed b"]);
+  expect(troubles).toEqual([expect.stringContaining("list pods: the answer is no list")]);
+});
+
 test("a list that nobody answers ends with the signal", async () => {
   const mute = createServer(() => undefined).listen(0, "127.0.0.1");
   await once(mute, "listening");
