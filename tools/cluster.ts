@@ -20,6 +20,7 @@ import { runsRoot } from "#test/cluster/slot.ts";
 import { startWorld, type WorldRecord } from "#test/cluster/world.ts";
 import { productImages } from "./images.ts";
 import { CommandError } from "./setup/command.ts";
+import { untilReady } from "./setup/holder.ts";
 import { isAlive, ownIdentity, type ProcessIdentity } from "./setup/process-identity.ts";
 
 interface Held {
@@ -44,6 +45,9 @@ async function attach(name: string): Promise<Cluster> {
   return openCluster(record.world);
 }
 
+/** The first time of all, the node's parts are built and installed. */
+const upLimitMs = 30 * 60_000;
+
 /** Starts the process that holds the cluster, and waits until it says that the cluster is there. */
 async function up(name: string): Promise<void> {
   if (await held(name)) return status();
@@ -55,15 +59,14 @@ async function up(name: string): Promise<void> {
     stdio: ["ignore", log.fd, log.fd],
   });
   holder.unref();
-  let shown = 0;
-  while (holder.exitCode === null && !(await held(name))) {
-    await sleep(200);
-    const text = await readFile(logPath(name), "utf8");
-    process.stdout.write(text.slice(shown));
-    shown = text.length;
+  const isUp = async () => (await held(name)) !== undefined;
+  try {
+    await untilReady(holder, logPath(name), isUp, upLimitMs, (text) => process.stdout.write(text));
+  } catch (cause) {
+    throw new Error(`cluster ${name} did not start`, { cause });
+  } finally {
+    await log.close();
   }
-  await log.close();
-  if (holder.exitCode !== null) throw new Error(`cluster ${name} did not start; see ${logPath(name)}`);
   return status();
 }
 
