@@ -23,7 +23,7 @@ interface Line {
   /** A command that passes or fails as a whole, or a vitest project whose tests are counted. */
   readonly run: { readonly command: readonly string[] } | { readonly project: string };
   readonly limitMinutes: number;
-  /** It needs a cluster node, and so Linux and root. */
+  /** It needs a cluster node, or network namespaces as one has, and so Linux and root. */
   readonly needsNode?: true;
 }
 
@@ -42,7 +42,13 @@ const lines: readonly Line[] = [
   { name: "lint", prepare: () => ensureLintTools(say), run: node("tools/lint/run.ts", "lint"), limitMinutes: 5 },
   { name: "types", run: node("node_modules/typescript/bin/tsc"), limitMinutes: 5 },
   { name: "unit", run: { project: "unit" }, limitMinutes: 10 },
-  { name: "golden", prepare: () => ensureEnvoy(say), run: { project: "golden" }, limitMinutes: 5 },
+  {
+    name: "golden",
+    prepare: () => ensureEnvoy(say),
+    run: { project: "golden" },
+    limitMinutes: 5,
+    needsNode: true,
+  },
   { name: "sizes", run: node("tools/bundle-sizes.ts"), limitMinutes: 2 },
   { name: "apiserver", prepare: () => ensureKubernetesBinary(say), run: { project: "apiserver" }, limitMinutes: 10 },
   {
@@ -53,6 +59,9 @@ const lines: readonly Line[] = [
     needsNode: true,
   },
 ];
+
+/** Told to end: the line that runs is waited for, and no other is started. */
+const interrupted = new AbortController();
 
 /** Its exit code; null when it was ended for taking too long. */
 async function execute(
@@ -68,7 +77,10 @@ async function execute(
     // Tests clean up on SIGTERM: worlds, mounts, namespaces.
     setTimeout(() => child.kill("SIGKILL"), 60_000).unref();
   }, limitMinutes * 60_000);
-  const passOn = (name: NodeJS.Signals) => child.kill(name);
+  const passOn = (name: NodeJS.Signals) => {
+    interrupted.abort();
+    child.kill(name);
+  };
   process.on("SIGTERM", passOn);
   try {
     return await new Promise((resolve, reject) => child.on("exit", (code) => resolve(code)).on("error", reject));
@@ -126,13 +138,10 @@ async function main(words: readonly string[]): Promise<void> {
   mkdirSync(results, { recursive: true });
   say(`seed ${seed}, ${long ? "full" : "short"} counts`);
   const tallies = new Map<string, Tally>();
-  let interrupted = false;
   // The terminal sends Ctrl-C to the tests as well: they clean up, and are waited for.
-  process.on("SIGINT", () => {
-    interrupted = true;
-  });
+  process.on("SIGINT", () => interrupted.abort());
   for (const line of lines) {
-    if (interrupted || (wanted.length > 0 && !wanted.includes(line.name))) continue;
+    if (interrupted.signal.aborted || (wanted.length > 0 && !wanted.includes(line.name))) continue;
     say(`\n== ${line.name}`);
     tallies.set(line.name, await runLine(line, env));
   }
@@ -145,7 +154,7 @@ async function main(words: readonly string[]): Promise<void> {
   };
   writeFileSync(join(results, "run.json"), `${JSON.stringify(record, null, 2)}\n`);
   say(`\n${summary(tallies)}\nseed ${seed}\n${passed} passed, ${failed} failed`);
-  process.exitCode = failed === 0 && !interrupted ? 0 : 1;
+  process.exitCode = failed === 0 && !interrupted.signal.aborted ? 0 : 1;
 }
 
 await main(process.argv.slice(2));
