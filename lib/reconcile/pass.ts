@@ -8,7 +8,9 @@ export interface PassContext {
   readonly kind: "hint" | "drift";
   readonly hint: {
     readonly source: string;
+    /** Who made the change, of which `resourceVersion` came; without that nobody can tell which change it was. */
     readonly actor?: string;
+    readonly resourceVersion?: string;
     readonly revision?: string;
     readonly correlationId: string;
     /** ISO 8601. */

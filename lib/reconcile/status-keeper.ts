@@ -52,6 +52,7 @@ export class StatusKeeper {
       tally: tallyOf(checked, this.last, wanted.target, nowMs),
       source: hint.source,
       ...(hint.actor === undefined ? {} : { actor: hint.actor }),
+      ...(hint.resourceVersion === undefined ? {} : { resourceVersion: hint.resourceVersion }),
       ...(hint.revision === undefined ? {} : { revision: hint.revision }),
     });
     if (same(this.last, next)) return "kept";

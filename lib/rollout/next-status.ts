@@ -23,7 +23,9 @@ export interface StatusFacts {
   readonly tally: Tally;
   /** What woke the pass. */
   readonly source: string;
+  /** Who made the change that woke the pass, and which version of osm-config came of it. */
   readonly actor?: string;
+  readonly resourceVersion?: string;
   readonly revision?: string;
 }
 
@@ -169,7 +171,7 @@ function nextHistory(before: RolloutStatus, facts: StatusFacts, progress: Progre
   const { egress } = facts.wanted.target;
   if (newest?.to !== egress) {
     const from = before.lastGood?.egress ?? before.target?.egress;
-    const by = facts.actor ?? facts.osmConfig?.egressManager;
+    const by = author(facts);
     const started: HistoryEntry = {
       ...(from === undefined ? {} : { from }),
       to: egress,
@@ -184,6 +186,12 @@ function nextHistory(before: RolloutStatus, facts: StatusFacts, progress: Progre
     return [finished(started, facts, progress), ...superseded].slice(0, maxHistory);
   }
   return [finished(newest, facts, progress), ...older];
+}
+
+/** The hint's actor may have changed something else, or been overtaken; then the field's owner has the word. */
+function author({ osmConfig, actor, resourceVersion }: StatusFacts): string | undefined {
+  const isAboutThis = resourceVersion !== undefined && resourceVersion === osmConfig?.resourceVersion;
+  return (isAboutThis ? actor : undefined) ?? osmConfig?.egressManager;
 }
 
 function finished(entry: HistoryEntry, facts: StatusFacts, { isCut }: Progress): HistoryEntry {

@@ -26,11 +26,12 @@ interface Look {
   readonly atMs?: number;
   readonly raw?: string;
   readonly accepted?: boolean;
+  readonly hint?: Pick<StatusFacts, "actor" | "resourceVersion">;
 }
 
 function look(
   before: RolloutStatus,
-  { egress = false, tally = {}, atMs = 0, raw, accepted = true }: Look,
+  { egress = false, tally = {}, atMs = 0, raw, accepted = true, hint = {} }: Look,
 ): RolloutStatus {
   const wanted: Wanted = {
     ...wantedMesh(meshSeen({ running: { egress, permissive: true, inMeshCidrs: [] } })),
@@ -43,6 +44,7 @@ function look(
     wanted,
     tally: { ...allRight, ...tally },
     source: "osm.forwarder",
+    ...hint,
   };
   return JSON.parse(JSON.stringify(nextStatus(before, facts))) as RolloutStatus;
 }
@@ -192,6 +194,16 @@ describe("a condition's time", () => {
     const next = withCondition(before, { type: "Accepted", status: "True", reason: "", message: "" }, "now");
     expect(next.map(({ type }) => type)).toEqual(["Accepted", "Converged"]);
   });
+});
+
+test.each([
+  ["nobody", {}, "flux"],
+  ["somebody, and not which change", { actor: "ada" }, "flux"],
+  ["who made this version", { actor: "ada", resourceVersion: "9" }, "ada"],
+  ["who made another version", { actor: "ada", resourceVersion: "8" }, "flux"],
+  ["this version, and nobody", { resourceVersion: "9" }, "flux"],
+])("a hint that names %s", (_, hint, by) => {
+  expect(look(rest, { egress: true, hint }).history?.[0]?.by).toBe(by);
 });
 
 test("a change of the switch is done when every sidecar has it there, though in-mesh changes are still on their way", () => {
