@@ -195,11 +195,12 @@ function author({ osmConfig, actor, resourceVersion }: StatusFacts): string | un
 }
 
 function finished(entry: HistoryEntry, facts: StatusFacts, { isCut }: Progress): HistoryEntry {
-  const sinceStartMs = facts.nowMs - Date.parse(entry.startedAt);
+  // Another machine may have begun, by a clock that is ahead of this one's; the API server refuses a negative figure.
+  const sinceStartMs = Math.max(0, facts.nowMs - Date.parse(entry.startedAt));
   let next = entry;
-  const { counts, offValue, excused } = facts.tally;
+  const { offValue, switched } = facts.tally;
   if (offValue.length === 0 && !nobodyAnswers(facts.tally) && next.outcome === "Rolling") {
-    next = { ...next, outcome: "Converged", tookMs: sinceStartMs, sidecars: counts.total - excused.length };
+    next = { ...next, outcome: "Converged", tookMs: sinceStartMs, sidecars: switched };
   }
   if (isCut && next.cutTookMs === undefined) next = { ...next, cutTookMs: sinceStartMs };
   return next;

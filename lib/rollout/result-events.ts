@@ -57,7 +57,7 @@ export function announcements(before: RolloutStatus, after: RolloutStatus, corre
   }
   const newly = entry?.outcome === "Converged" && !sameEntryConverged(before, entry.startedAt);
   if (entry && newly) {
-    const reason = entry.sidecars === counts.total ? "AllVerified" : "AllReachableVerified";
+    const reason = counts.verified === counts.total ? "AllVerified" : "AllReachableVerified";
     bus.push({
       detailType: "Egress Rollout Converged",
       detail: {

@@ -67,6 +67,7 @@ export interface HistoryEntry {
   readonly tookMs?: number;
   /** Until the last passthrough connection was closed; only toward off. */
   readonly cutTookMs?: number;
+  /** Known to have the switch there when it converged. */
   readonly sidecars?: number;
   readonly outcome: "Rolling" | "Converged" | "Superseded";
 }

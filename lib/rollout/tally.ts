@@ -19,6 +19,8 @@ export interface Tally {
   readonly uncut: readonly string[];
   /** Pending or wrong, and not known to have the switch where it must be: their version may differ in other things only. */
   readonly offValue: readonly string[];
+  /** How many are known to have the switch where it must be. */
+  readonly switched: number;
   readonly lagging: readonly Lagging[];
 }
 
@@ -49,6 +51,7 @@ export function tallyOf(checked: readonly CheckedPod[], before: RolloutStatus, t
   const offValue: string[] = [];
   const lagging: Lagging[] = [];
   let verified = 0;
+  let differingSwitched = 0;
   let rejected = 0;
   let unreachable = 0;
   const stands = before.target?.digest === target.digest && conditionOf(before, "Converged")?.status === "True";
@@ -78,6 +81,7 @@ export function tallyOf(checked: readonly CheckedPod[], before: RolloutStatus, t
     lagging.push({ pod: name, reason: describeState(state) });
     if (state.kind === "rejected") rejected++;
     if (state.kind === "silent") unreachable++;
+    else if (state.egress === target.egress) differingSwitched++;
     const inTime = nowMs - sinceMs < deadlineMs;
     if (startedLater && inTime) continue;
     if (state.kind !== "silent") unverified.push(name);
@@ -98,6 +102,7 @@ export function tallyOf(checked: readonly CheckedPod[], before: RolloutStatus, t
     unverified,
     uncut,
     offValue,
+    switched: verified + differingSwitched,
     lagging,
   };
 }

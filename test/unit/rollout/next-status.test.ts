@@ -15,6 +15,7 @@ const allRight: Tally = {
   unverified: [],
   uncut: [],
   offValue: [],
+  switched: 3,
   lagging: [],
 };
 const five = ["a", "b", "c", "d", "e"];
@@ -211,6 +212,28 @@ test("a change of the switch is done when every sidecar has it there, though in-
   const after = look(rest, { egress: true, tally: behind, atMs: 700 });
   expect(conditionOf(after, "Converged")?.status).toBe("False");
   expect(after.history?.[0]).toMatchObject({ to: true, outcome: "Converged", sidecars: 3 });
-  const told = announcements(rest, after, "c").bus.map((event) => event.detailType);
-  expect(told).toEqual(["Egress Rollout Started", "Egress Rollout Converged"]);
+  const told = announcements(rest, after, "c").bus;
+  expect(told.map((event) => event.detailType)).toEqual(["Egress Rollout Started", "Egress Rollout Converged"]);
+  expect(told[1]?.detail).toMatchObject({ reason: "AllReachableVerified", sidecars: { total: 3, verified: 2 } });
+});
+
+test.each([
+  [3, 3, "AllVerified"],
+  [2, 2, "AllReachableVerified"],
+  [2, 3, "AllReachableVerified"],
+])("of three sidecars %i verified and %i with the switch there: %s", (verified, switched, reason) => {
+  const after = look(rest, { egress: true, tally: { counts: { ...counts, verified }, switched }, atMs: 1_000 });
+  const { bus, kubernetes } = announcements(rest, after, "c");
+  expect(bus[1]?.detail).toMatchObject({ reason });
+  expect(after.history?.[0]?.sidecars).toBe(switched);
+  expect(kubernetes[1]?.message).toBe(`egress is on at ${switched} of 3 sidecars`);
+});
+
+test.each([
+  [-1, 0],
+  [0, 0],
+  [1, 1],
+])("told %i ms after the start by another machine's clock, a change took %i ms", (afterMs, tookMs) => {
+  const started = look(look(rest, { egress: true, atMs: 1_000 }), { tally: waiting, atMs: 10_000 });
+  expect(look(started, { atMs: 10_000 + afterMs }).history?.[0]).toMatchObject({ tookMs, cutTookMs: tookMs });
 });

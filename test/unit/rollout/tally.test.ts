@@ -78,7 +78,10 @@ test.each<readonly [string, CheckedPod["state"], number, readonly string[]]>([
   ["nothing, its time over", silent, 0, []],
 ])("a sidecar that says %s: whether its switch is still waited for", (_, state, sinceMs, offValue) => {
   const pod: CheckedPod = { pod: podSeen(), state, sinceMs, suspect: true };
-  expect(tallyOf([pod], {}, target, nowMs).offValue).toEqual(offValue);
+  const tally = tallyOf([pod], {}, target, nowMs);
+  expect(tally.offValue).toEqual(offValue);
+  const isKnown = typeof state !== "string" && "egress" in state && state.egress === target.egress;
+  expect(tally.switched).toBe(isKnown ? 1 : 0);
 });
 
 test.each(rows)("one sidecar, %s", (_, difference, expected, before) => {
@@ -104,7 +107,8 @@ test("everybody is counted once, and who lags is named in order", () => {
       suspect: false,
     }),
   );
-  const { counts, lagging } = tallyOf(checked, {}, target, nowMs);
+  const { counts, lagging, switched } = tallyOf(checked, {}, target, nowMs);
+  expect(switched).toBe(2);
   expect(counts).toEqual({ total: 6, verified: 2, rejected: 1, unreachable: 1, outsideGuarantee: 0 });
   expect(lagging.map(({ pod }) => pod)).toEqual(["shop/web-5", "shop/web-6", "shop/web-7"]);
 });
