@@ -1,0 +1,70 @@
+import { readFile } from "node:fs/promises";
+import { expect, test } from "vitest";
+import { parse } from "yaml";
+
+interface Statement {
+  readonly Sid: string;
+  readonly Effect: string;
+  readonly Principal: unknown;
+  readonly Action: unknown;
+  readonly Resource: unknown;
+  readonly Condition: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+}
+
+interface Template {
+  readonly custom: { readonly roleArns: Readonly<Record<string, string>> };
+  readonly resources: {
+    readonly Resources: {
+      readonly Bus: { readonly Properties: { readonly Policy: { readonly Statement: readonly Statement[] } } };
+      readonly [id: string]: { readonly Properties: Readonly<Record<string, unknown>> };
+    };
+  };
+}
+
+/** CloudFormation's functions, as their arguments. */
+const customTags = [
+  ...["!Sub", "!Ref", "!GetAtt"].map((tag) => ({ tag, resolve: (argument: string) => argument })),
+  { tag: "!Equals", collection: "seq" as const },
+];
+const text = await readFile(new URL("../../../serverless.yml", import.meta.url), "utf8");
+const { custom, resources } = parse(text, { customTags }) as Template;
+const statements = resources.Resources.Bus.Properties.Policy.Statement;
+
+/** Who may put events under each of our sources: the key of its ARN, and the role that has that name. */
+const owners: Readonly<Record<string, readonly [arn: string, role: string]>> = {
+  "osm.forwarder": ["forwarder", "ForwarderRole"],
+  "osm.drift": ["checkDrift", "CheckDriftRole"],
+  "osm.reconciler": ["reconcile", "ReconcileRole"],
+};
+
+test("every statement denies PutEvents on the bus, to everybody but whom its condition lets off", () => {
+  expect(statements).toHaveLength(Object.keys(owners).length + 1);
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: Serverless Framework's own variables
+  const Resource = "${self:custom.busArn}";
+  for (const statement of statements) {
+    expect(statement).toMatchObject({ Effect: "Deny", Principal: "*", Action: "events:PutEvents", Resource });
+  }
+});
+
+test.each(Object.entries(owners))("%s is denied to all but its owner", (source, [arn, role]) => {
+  const own = statements.filter(({ Condition }) => Condition["StringEquals"]?.["events:source"] === source);
+  expect(own.map(({ Condition }) => Condition)).toEqual([
+    {
+      StringEquals: { "events:source": source },
+      ArnNotEquals: { "aws:PrincipalArn": `\${self:custom.roleArns.${arn}}` },
+    },
+  ]);
+  // The ARN is that of the role in this template.
+  const roleName = String(resources.Resources[role]?.Properties["RoleName"]);
+  expect(custom.roleArns[arn]?.endsWith(`:role/${roleName}`), custom.roleArns[arn]).toBe(true);
+});
+
+test("every other source of ours is denied to everybody", () => {
+  const rest = statements.filter(({ Condition }) => Condition["StringLike"] !== undefined);
+  expect(rest.map(({ Condition }) => Condition)).toEqual([
+    {
+      StringLike: { "events:source": "osm.*" },
+      StringNotEquals: { "events:source": Object.keys(owners) },
+    },
+  ]);
+});
