@@ -9,7 +9,12 @@ export type Subject =
 const group = "rbac.authorization.k8s.io";
 
 /** A role with its binding: in one namespace, or in all of them when none is named. */
-export function granted(name: string, subject: Subject, rules: readonly AccessRule[], namespace?: string): KubeObject[] {
+export function granted(
+  name: string,
+  subject: Subject,
+  rules: readonly AccessRule[],
+  namespace?: string,
+): KubeObject[] {
   const [role, binding] = namespace === undefined ? ["ClusterRole", "ClusterRoleBinding"] : ["Role", "RoleBinding"];
   const metadata = namespace === undefined ? { name } : { name, namespace };
   return [
