@@ -1,22 +1,28 @@
 type Parsed<T> = { readonly items: readonly T[] } | { readonly bad: string; readonly wanted: string };
 
-/** `10.0.0.0/8, 192.168.1.1/32` → canonical ranges, host bits zeroed, sorted, each once. An empty text is none: take the key out instead. */
+/** As the MeshInjection CRD bounds its lists. */
+const maxItems = 256;
+
+/** `10.0.0.0/8, 192.168.1.1/32` → canonical ranges, host bits zeroed, sorted, each once; an empty text has none. */
 export function parseCidrs(text: string): Parsed<string> {
-  return parseList(text, canonicalCidr, "a comma-separated list of IPv4 ranges such as 10.0.0.0/8");
+  return parseList(text, canonicalCidr, `a comma-separated list of at most ${maxItems} IPv4 ranges such as 10.0.0.0/8`);
 }
 
 /** `6379, 5432` → numbers from 1 to 65535, sorted, each once. */
 export function parsePorts(text: string): Parsed<number> {
-  return parseList(text, portNumber, "a comma-separated list of ports from 1 to 65535");
+  return parseList(text, portNumber, `a comma-separated list of at most ${maxItems} ports from 1 to 65535`);
 }
 
 function parseList<T>(text: string, parse: (item: string) => T | undefined, wanted: string): Parsed<T> {
+  // Whoever clears a list must not leave the old holes open.
+  if (text.trim() === "") return { items: [] };
   const items = new Set<T>();
   for (const part of text.split(",")) {
     const item = parse(part.trim());
     if (item === undefined) return { bad: part.trim(), wanted };
     items.add(item);
   }
+  if (items.size > maxItems) return { bad: `${items.size} of them`, wanted };
   return { items: [...items].sort((left, right) => (left < right ? -1 : left > right ? 1 : 0)) };
 }
 

@@ -1,5 +1,7 @@
 import { booleanSpellings, parseBoolean } from "./boolean.ts";
 import { parseCidrs, parsePorts } from "./exclusions.ts";
+import { injectionDefaults } from "./injection.ts";
+import { isAbove, quantityValue } from "./quantity.ts";
 
 /** Everything that osm-config sets besides the switch itself. */
 export interface MeshSettings {
@@ -85,11 +87,44 @@ export function parseOsmConfig(
     envoyLogLevel: read("envoy_log_level", standard.envoyLogLevel, last.envoyLogLevel, logLevel),
     sidecarResources: compact({
       cpuRequest: read("sidecar_cpu_request", undefined, last.sidecarResources.cpuRequest, quantity),
-      memoryRequest: read("sidecar_memory_request", undefined, last.sidecarResources.memoryRequest, quantity),
-      memoryLimit: read("sidecar_memory_limit", undefined, last.sidecarResources.memoryLimit, quantity),
+      ...fitting(data, last.sidecarResources, problems, {
+        memoryRequest: read("sidecar_memory_request", undefined, last.sidecarResources.memoryRequest, quantity),
+        memoryLimit: read("sidecar_memory_limit", undefined, last.sidecarResources.memoryLimit, quantity),
+      }),
     }),
   };
   return { egress, settings, problems };
+}
+
+interface Memory {
+  readonly memoryRequest: string | undefined;
+  readonly memoryLimit: string | undefined;
+}
+
+/** Every new pod of the mesh would be refused with a request above its limit, so the two are good or bad together. */
+function fitting(
+  data: Readonly<Record<string, string>> | undefined,
+  last: SidecarResources,
+  problems: ConfigProblem[],
+  memory: Memory,
+): Memory {
+  if (fits(memory)) return memory;
+  const { memoryRequest, memoryLimit } = withDefaults(memory);
+  const key = data?.["sidecar_memory_request"] === undefined ? "sidecar_memory_limit" : "sidecar_memory_request";
+  const message = `${key}: the memory request (${memoryRequest}) must not be above the limit (${memoryLimit})`;
+  problems.push({ key, message });
+  const before = { memoryRequest: last.memoryRequest, memoryLimit: last.memoryLimit };
+  return fits(before) ? before : { memoryRequest: undefined, memoryLimit: undefined };
+}
+
+function fits(memory: Memory): boolean {
+  const { memoryRequest, memoryLimit } = withDefaults(memory);
+  return !isAbove(memoryRequest, memoryLimit);
+}
+
+function withDefaults({ memoryRequest, memoryLimit }: Memory) {
+  const standard = injectionDefaults.sidecarResources;
+  return { memoryRequest: memoryRequest ?? standard.memoryRequest, memoryLimit: memoryLimit ?? standard.memoryLimit };
 }
 
 /** A text that is not what it must be. */
@@ -113,7 +148,7 @@ function logLevel(text: string): EnvoyLogLevel | Bad {
 }
 
 function quantity(text: string): string | undefined | Bad {
-  return /^\d+(\.\d+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$/.test(text) ? text : new Bad("a quantity such as 100m or 128Mi", text);
+  return quantityValue(text) === undefined ? new Bad("a quantity such as 100m or 128Mi", text) : text;
 }
 
 function cidrs(text: string): readonly string[] | Bad {

@@ -22,7 +22,7 @@ export function parseRunningSettings(text: string | undefined): RunningSettings 
   if (typeof value !== "object" || value === null) return undefined;
   const { egress, permissive, inMeshCidrs } = value as Partial<Record<keyof RunningSettings, unknown>>;
   if (typeof egress !== "boolean" || typeof permissive !== "boolean" || !Array.isArray(inMeshCidrs)) return undefined;
-  if (inMeshCidrs.length === 0) return { egress, permissive, inMeshCidrs: [] };
+  if (inMeshCidrs.some((cidr) => typeof cidr !== "string" || cidr === "")) return undefined;
   const cidrs = parseCidrs(inMeshCidrs.join(","));
   return "items" in cidrs ? { egress, permissive, inMeshCidrs: cidrs.items } : undefined;
 }

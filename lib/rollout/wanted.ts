@@ -9,6 +9,7 @@ import {
   type OsmConfig,
   parseOsmConfig,
 } from "../mesh/osm-config.ts";
+import { isAbove } from "../mesh/quantity.ts";
 import type { RunningSettings } from "../mesh/running-settings.ts";
 import { maxPlainAccountLength, sidecarConfigName } from "../mesh/sidecar-config-name.ts";
 import { type Account, accountKey, type MeshObservation, type SidecarConfigMap } from "./observation.ts";
@@ -102,12 +103,16 @@ function trustedConfigMaps(seen: MeshObservation): readonly SidecarConfigMap[] {
 
 /** Every field is written out, so that a key taken out of osm-config falls back to its default. */
 function injectionSpec(settings: MeshSettings, accounts: readonly Account[]): MeshInjectionSpec {
+  const standard = injectionDefaults.sidecarResources;
+  const { cpuRequest = standard.cpuRequest } = settings.sidecarResources;
+  // osm-config has no key for it, and a request above it would make every new pod invalid.
+  const cpuLimit = isAbove(cpuRequest, standard.cpuLimit) ? cpuRequest : standard.cpuLimit;
   const long = accounts.filter((account) => account.name.length > maxPlainAccountLength).map(({ name }) => name);
   return {
     envoyLogLevel: settings.envoyLogLevel,
     excludedRanges: settings.outboundCidrExclusions,
     excludedPorts: settings.outboundPortExclusions,
-    sidecarResources: { ...injectionDefaults.sidecarResources, ...settings.sidecarResources },
+    sidecarResources: { ...standard, ...settings.sidecarResources, cpuLimit },
     configNames: Object.fromEntries([...new Set(long)].sort().map((name) => [name, sidecarConfigName(name)])),
   };
 }

@@ -3,6 +3,8 @@ import { parseCidrs, parsePorts } from "#lib/mesh/exclusions.ts";
 
 describe("ranges", () => {
   test.each([
+    ["", []],
+    [" ", []],
     ["10.0.0.0/8", ["10.0.0.0/8"]],
     ["10.1.2.3/8", ["10.0.0.0/8"]],
     ["255.255.255.255/32", ["255.255.255.255/32"]],
@@ -13,7 +15,7 @@ describe("ranges", () => {
   ])("%j", (text, items) => expect(parseCidrs(text)).toEqual({ items }));
 
   test.each([
-    ["", ""],
+    [",", ""],
     ["10.0.0.0/8,", ""],
     ["10.0.0.0", "10.0.0.0"],
     ["10.0.0.0/33", "10.0.0.0/33"],
@@ -30,6 +32,7 @@ describe("ranges", () => {
 
 describe("ports", () => {
   test.each([
+    ["", []],
     ["1", [1]],
     ["65535", [65_535]],
     ["443, 80,443", [80, 443]],
@@ -37,7 +40,7 @@ describe("ports", () => {
   ])("%j", (text, items) => expect(parsePorts(text)).toEqual({ items }));
 
   test.each([
-    ["", ""],
+    [",", ""],
     ["0", "0"],
     ["65536", "65536"],
     ["080", "080"],
@@ -47,4 +50,18 @@ describe("ports", () => {
     ["80 81", "80 81"],
     ["80,,81", ""],
   ])("%j is none because of %j", (text, bad) => expect(parsePorts(text)).toMatchObject({ bad }));
+});
+
+test.each([
+  [256, undefined],
+  [257, "257 of them"],
+])("of %i items", (count, bad) => {
+  const numbers = Array.from({ length: count }, (_, index) => index + 1);
+  const ports = numbers.join(",");
+  const ranges = numbers.map((number) => `10.${number >> 8}.${number & 255}.0/24`).join(",");
+  expect([parsePorts(ports), parseCidrs(ranges)].map((parsed) => ("bad" in parsed ? parsed.bad : undefined))).toEqual([
+    bad,
+    bad,
+  ]);
+  expect(parsePorts(`${ports},1,1`)).toEqual(parsePorts(ports));
 });

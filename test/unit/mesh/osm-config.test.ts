@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { defaultSettings, type MeshSettings, parseOsmConfig } from "#lib/mesh/osm-config.ts";
+import { defaultSettings, type MeshSettings, parseOsmConfig, type SidecarResources } from "#lib/mesh/osm-config.ts";
 
 const last: MeshSettings = {
   permissive: true,
@@ -57,7 +57,7 @@ describe("a bad key keeps what ran, and no other", () => {
     ["permissive_traffic_policy_mode", "ture", "permissive"],
     ["outbound_ip_range_exclusion_list", "10.0.0.0", "outboundCidrExclusions"],
     ["outbound_port_exclusion_list", "0", "outboundPortExclusions"],
-    ["in_mesh_ip_ranges", "", "inMeshCidrs"],
+    ["in_mesh_ip_ranges", ",", "inMeshCidrs"],
     ["envoy_log_level", "loud", "envoyLogLevel"],
   ])("%s: %j", (key, text, field) => {
     const { egress, settings, problems } = parseOsmConfig({ egress: "true", [key]: text }, last);
@@ -69,8 +69,10 @@ describe("a bad key keeps what ran, and no other", () => {
   test.each(["", "100", "0.5", "128Mi", "1.5Gi"].map((text) => [text, text !== ""] as const))(
     "memory %j",
     (text, good) => {
-      const { settings, problems } = parseOsmConfig({ egress: "1", sidecar_memory_limit: text }, last);
-      expect(settings.sidecarResources).toEqual({ memoryLimit: good ? text : "8Mi" });
+      const sidecar_memory_request = "0";
+      const data = { egress: "1", sidecar_memory_request, sidecar_memory_limit: text };
+      const { settings, problems } = parseOsmConfig(data, last);
+      expect(settings.sidecarResources).toEqual({ memoryRequest: "0", memoryLimit: good ? text : "8Mi" });
       expect(problems).toHaveLength(good ? 0 : 1);
     },
   );
@@ -78,6 +80,40 @@ describe("a bad key keeps what ran, and no other", () => {
   test.each(["-1", "1 Gi", "1gi", "1e3", "Mi", ".5"])("memory %j is no quantity", (text) => {
     expect(parseOsmConfig({ egress: "1", sidecar_memory_limit: text }).problems).toHaveLength(1);
   });
+});
+
+describe("a memory request and its limit", () => {
+  const kept = { memoryRequest: "7Mi", memoryLimit: "8Mi" };
+  test.each<readonly [string, string | undefined, string | undefined, SidecarResources, string | undefined]>([
+    ["equal", "9Mi", "9Mi", { memoryRequest: "9Mi", memoryLimit: "9Mi" }, undefined],
+    ["above", "10Mi", "9Mi", kept, "sidecar_memory_request"],
+    ["at the default limit", "256Mi", undefined, { memoryRequest: "256Mi" }, undefined],
+    ["above the default limit", "512Mi", undefined, kept, "sidecar_memory_request"],
+    ["the limit at the default request", undefined, "96Mi", { memoryLimit: "96Mi" }, undefined],
+    ["the limit below the default request", undefined, "95Mi", kept, "sidecar_memory_limit"],
+  ])("%s", (_, request, limit, resources, key) => {
+    const data = {
+      egress: "1",
+      ...(request === undefined ? {} : { sidecar_memory_request: request }),
+      ...(limit === undefined ? {} : { sidecar_memory_limit: limit }),
+    };
+    const { settings, problems } = parseOsmConfig(data, last);
+    expect(settings.sidecarResources).toEqual(resources);
+    expect(problems.map((problem) => problem.key)).toEqual(key === undefined ? [] : [key]);
+  });
+
+  test("what ran before is not kept if it did not fit either", () => {
+    const broken = { ...last, sidecarResources: { memoryRequest: "512Mi", memoryLimit: "256Mi" } };
+    const { settings } = parseOsmConfig({ egress: "1", sidecar_memory_request: "512Mi" }, broken);
+    expect(settings.sidecarResources).toEqual({});
+  });
+});
+
+test("an exclusion list that somebody cleared leaves no hole open", () => {
+  const data = { egress: "1", outbound_ip_range_exclusion_list: "", outbound_port_exclusion_list: "" };
+  const { settings, problems } = parseOsmConfig(data, last);
+  expect(settings).toMatchObject({ outboundCidrExclusions: [], outboundPortExclusions: [] });
+  expect(problems).toEqual([]);
 });
 
 test.each([

@@ -97,6 +97,18 @@ test("a key taken out falls back to its default in MeshInjection", () => {
   expect(injection).toMatchObject({ excludedPorts: [], envoyLogLevel: "error" });
 });
 
+test.each([
+  ["500m", "500m"],
+  ["0.5", "500m"],
+  ["501m", "501m"],
+  ["2", "2"],
+])("a CPU request of %s has a limit of %s", (sidecar_cpu_request, cpuLimit) => {
+  const { injection } = wantedMesh(
+    meshSeen({ osmConfig: { ...osmConfig, data: { egress: "1", sidecar_cpu_request } } }),
+  );
+  expect(injection.sidecarResources).toMatchObject({ cpuRequest: sidecar_cpu_request, cpuLimit });
+});
+
 test("accounts come from mesh namespaces, from ConfigMaps and from pods", () => {
   const seen = meshSeen({ configMaps: [configMapSeen({ namespace: "left", name: "api" })] });
   expect([...wantedMesh(seen, [{ namespace: "gone", name: "job" }]).configs.keys()]).toEqual([
