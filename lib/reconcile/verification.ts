@@ -36,6 +36,8 @@ export class Verification {
   readonly #status: StatusKeeper;
   readonly #wanted: Wanted;
   readonly #telling: Telling;
+  /** Also of the pods that appear while the pass waits: a poke on one is no answer as long as the mesh is not verified. */
+  readonly #everybody: boolean;
 
   constructor(ports: ClusterPorts, context: PassContext, task: ToVerify) {
     const { seen, wanted, pods, memory, number } = task;
@@ -47,10 +49,10 @@ export class Verification {
     const isPatient = memory.writtenAtMs !== undefined || context.kind === "drift";
     this.#round = new SidecarRound(ports, context.log, wanted, isPatient);
     this.#status = new StatusKeeper(ports, context, { seen, wanted, memory });
-    const everybody = context.kind === "drift" || !isVerified(this.#status.last, wanted);
+    this.#everybody = context.kind === "drift" || !isVerified(this.#status.last, wanted);
     const { last } = this.#status;
     const convergedMs = stands(last, wanted) ? Date.parse(last.convergedAt ?? "") : undefined;
-    this.#round.adopt(pods, { everybody, suspects: memory.suspects, convergedMs });
+    this.#round.adopt(pods, { everybody: this.#everybody, suspects: memory.suspects, convergedMs });
   }
 
   /** Writes what the status must say before anybody is asked; announces nothing yet. */
@@ -87,7 +89,7 @@ export class Verification {
         if (number > this.#number) return result("superseded");
       }
       if (now >= relistDueMs) {
-        this.#round.adopt(await ports.readPods(), { everybody: false, suspects: new Set() });
+        this.#round.adopt(await ports.readPods(), { everybody: this.#everybody, suspects: new Set() });
         const tookMs = ports.nowMs() - now;
         relistDueMs = now + Math.max(relistMs, relistShare * tookMs);
       }

@@ -248,6 +248,22 @@ test("a pod that appears while the pass waits is verified by it", async () => {
   expect(cluster.pod("shop/web-3").poke).toBeDefined();
 });
 
+test("a pod that appears while the pass waits, and that somebody else has poked, is asked and not trusted", async () => {
+  const cluster = await meshAtRest();
+  cluster.pod("shop/web-1").stopped = true;
+  cluster.setOsmConfig(on);
+  const pass = startPass(cluster);
+  await cluster.clock.pass(3_000);
+  const late = cluster.addPod("shop", "web-3", "web");
+  late.rejecting = true;
+  late.start();
+  const { poke } = cluster.pod("shop/web-2").observed;
+  late.poke = { digest: poke?.digest ?? "", atMs: cluster.clock.nowMs() };
+  await cluster.clock.run(pass);
+  expect(cluster.status.sidecars).toMatchObject({ total: 4, verified: 2 });
+  expect(conditionOf(cluster.status, "Converged")).toMatchObject({ status: "False", reason: "SidecarsDiffer" });
+});
+
 test("a pod that disappears while the pass waits is waited for no longer", async () => {
   const cluster = await meshAtRest();
   cluster.pod("shop/web-1").stopped = true;
