@@ -34,6 +34,8 @@ interface Check {
   nextAskMs: number;
   paceMs: number;
   asking: boolean;
+  /** At its first answer; an earlier configuration may have been refused. */
+  refusedBefore?: number;
 }
 
 /**
@@ -175,7 +177,8 @@ export class SidecarRound {
   async #learn(check: Check, answer: Answer): Promise<void> {
     const digest = wantedDigestOf(check.pod, this.#wanted);
     const now = this.#ports.nowMs();
-    const state = podState(check.pod, answer, digest ?? "no configuration");
+    if (answer.kind === "answered") check.refusedBefore ??= answer.says.refusedUpdates;
+    const state = podState(check.pod, answer, digest ?? "no configuration", check.refusedBefore ?? 0);
     check.state = state;
     if (state.kind === "verified") {
       check.nextAskMs = now + (state.openEgress > 0 ? openConnectionAskMs : drainSeconds * 1_000);

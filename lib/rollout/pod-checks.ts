@@ -9,25 +9,33 @@ export const repokeAfterMs: readonly number[] = [1_000, 2_000, 4_000];
 export type PodState =
   | { readonly kind: "verified"; readonly openEgress: number; readonly draining: number }
   /** Answers, with another version; `egress` is which way the switch is in that, if it is one of ours. */
-  | { readonly kind: "differs"; readonly runs: string; readonly egress: boolean | undefined }
-  /** The same, and it has refused an update since it started. */
+  | {
+      readonly kind: "differs";
+      readonly runs: string;
+      readonly egress: boolean | undefined;
+      /** Since it started, which may have been an earlier configuration; it counts against this one when its time is over. */
+      readonly hasRefused: boolean;
+    }
+  /** The same, and it has refused an update while it was watched. */
   | { readonly kind: "rejected"; readonly egress: boolean | undefined }
   | { readonly kind: "silent"; readonly why: string; readonly terminating: boolean };
 
 /**
  * What a pod's answer means. Verified takes the version of listeners and clusters, and of routes where something
  * subscribes to them: the version is the digest of the bytes, so it is these bytes that run.
+ *
+ * @param refusedBefore  its count of refused updates when it first answered
  */
-export function podState(pod: ObservedPod, answer: Answer, wantedDigest: string): PodState {
+export function podState(pod: ObservedPod, answer: Answer, wantedDigest: string, refusedBefore: number): PodState {
   if (answer.kind === "silent") return { kind: "silent", why: answer.why, terminating: pod.terminating };
   const { listeners, clusters, routes, refusedUpdates, draining, openEgress } = answer.says;
   if (listeners === wantedDigest && clusters === wantedDigest && (routes ?? wantedDigest) === wantedDigest) {
     return { kind: "verified", openEgress, draining };
   }
   const egress = egressOfDigest(listeners);
-  return refusedUpdates > 0
+  return refusedUpdates > refusedBefore
     ? { kind: "rejected", egress }
-    : { kind: "differs", runs: listeners === "" ? "nothing" : listeners, egress };
+    : { kind: "differs", runs: listeners === "" ? "nothing" : listeners, egress, hasRefused: refusedUpdates > 0 };
 }
 
 /** The digest that a pod must run; undefined for one whose account is not configured yet. */

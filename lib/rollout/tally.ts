@@ -78,11 +78,12 @@ export function tallyOf(checked: readonly CheckedPod[], before: RolloutStatus, t
       if (state.openEgress > 0 || (state.draining > 0 && quietMs < drainedForMs)) uncut.push(name);
       continue;
     }
-    lagging.push({ pod: name, reason: describeState(state) });
-    if (state.kind === "rejected") rejected++;
+    const inTime = nowMs - sinceMs < deadlineMs;
+    const shown = inTime ? state : overdue(state);
+    lagging.push({ pod: name, reason: describeState(shown) });
+    if (shown.kind === "rejected") rejected++;
     if (state.kind === "silent") unreachable++;
     else if (state.egress === target.egress) differingSwitched++;
-    const inTime = nowMs - sinceMs < deadlineMs;
     if (startedLater && inTime) continue;
     if (state.kind !== "silent") unverified.push(name);
     // The kubelet gives a pod that is going no new files.
@@ -105,4 +106,9 @@ export function tallyOf(checked: readonly CheckedPod[], before: RolloutStatus, t
     switched: verified + differingSwitched,
     lagging,
   };
+}
+
+/** It has had its time: that it still runs something else is laid to what it refused. */
+function overdue(state: PodState): PodState {
+  return state.kind === "differs" && state.hasRefused ? { kind: "rejected", egress: state.egress } : state;
 }

@@ -264,6 +264,23 @@ test("a pod that appears while the pass waits, and that somebody else has poked,
   expect(conditionOf(cluster.status, "Converged")).toMatchObject({ status: "False", reason: "SidecarsDiffer" });
 });
 
+test("a sidecar that once refused something is only slow, not rejecting", async () => {
+  const cluster = await meshAtRest();
+  const pod = cluster.pod("shop/web-1");
+  pod.rejecting = true;
+  cluster.setOsmConfig(on);
+  await runPass(cluster);
+  expect(cluster.status.sidecars).toMatchObject({ rejected: 1 });
+  pod.rejecting = false;
+  pod.missedPokes = 2;
+  cluster.setOsmConfig(off);
+  const rejected: number[] = [];
+  cluster.watchStatus = ({ sidecars }) => rejected.push(sidecars?.rejected ?? 0);
+  await runPass(cluster);
+  expect(rejected.length).toBeGreaterThan(2);
+  expect(new Set(rejected)).toEqual(new Set([0]));
+});
+
 test("a pod that disappears while the pass waits is waited for no longer", async () => {
   const cluster = await meshAtRest();
   cluster.pod("shop/web-1").stopped = true;

@@ -19,19 +19,22 @@ describe("an answer with", () => {
     ["other routes", { routes: "other" }, "differs"],
     ["routes subscribed, none there yet", { routes: "" }, "differs"],
     ["nothing taken yet", { listeners: "", clusters: "" }, "differs"],
-    ["other listeners, and updates refused", { listeners: "other", refusedUpdates: 1 }, "rejected"],
+    ["other listeners, and updates refused before", { listeners: "other", refusedUpdates: 2 }, "differs"],
+    ["other listeners, and one more refused", { listeners: "other", refusedUpdates: 3 }, "rejected"],
   ])("%s", (_, difference, kind) => {
-    expect(podState(podSeen(), { kind: "answered", says: { ...right, ...difference } }, digest).kind).toBe(kind);
+    expect(podState(podSeen(), { kind: "answered", says: { ...right, ...difference } }, digest, 2).kind).toBe(kind);
   });
 });
 
 test.each([true, false])("no answer, terminating %s", (terminating) => {
-  const state = podState(podSeen({ terminating }), { kind: "silent", why: "none within 2 s" }, digest);
+  const state = podState(podSeen({ terminating }), { kind: "silent", why: "none within 2 s" }, digest, 0);
   expect(describeState(state)).toBe(terminating ? "Terminating" : "NoAnswer: none within 2 s");
 });
 
 test("what a stranger calls its version is cut", () => {
-  expect(describeState({ kind: "differs", runs: "x".repeat(5_000), egress: undefined }).length).toBeLessThan(256);
+  expect(
+    describeState({ kind: "differs", runs: "x".repeat(5_000), egress: undefined, hasRefused: false }).length,
+  ).toBeLessThan(256);
 });
 
 const started = nowMs - 10_000;

@@ -12,7 +12,7 @@ const converged: RolloutStatus = {
   conditions: [{ type: "Converged", status: "True", reason: "AllVerified", message: "", lastTransitionTime: "" }],
 };
 const silent = { kind: "silent", why: "none within 2 s", terminating: false } as const;
-const differs = { kind: "differs", runs: "other", egress: undefined } as const;
+const differs = { kind: "differs", runs: "other", egress: undefined, hasRefused: false } as const;
 const verified = { kind: "verified", openEgress: 0, draining: 0 } as const;
 const name = "shop/web-1";
 const later = podSeen({ sidecarStartedAtMs: convergedMs + 1 });
@@ -95,6 +95,16 @@ test.each(rows)("one sidecar, %s", (_, difference, expected, before) => {
     uncut: [],
     ...expected,
   });
+});
+
+test.each([
+  [deadlineMs - 1, 0, "OtherVersion: runs other"],
+  [deadlineMs, 1, "Rejected: Envoy refused the configuration"],
+])("one that refused something before it was asked, %i ms on, is rejected %i times", (ms, rejected, reason) => {
+  const state = { ...differs, hasRefused: true };
+  const pod: CheckedPod = { pod: podSeen(), state, sinceMs: nowMs - ms, suspect: true };
+  const { counts, lagging } = tallyOf([pod], {}, target, nowMs);
+  expect([counts.rejected, lagging]).toEqual([rejected, [{ pod: name, reason }]]);
 });
 
 test("everybody is counted once, and who lags is named in order", () => {
