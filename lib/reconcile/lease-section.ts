@@ -13,7 +13,7 @@ import type { PassContext } from "./pass.ts";
 import type { PassMemory } from "./pass-memory.ts";
 import { poke } from "./poke.ts";
 import type { ClusterPorts, HeldLease } from "./ports.ts";
-import { Verification } from "./verification.ts";
+import { reserveMs, Verification } from "./verification.ts";
 
 /** What a pass knows after it has written: the world as it is now, as far as this pass is concerned. */
 export interface Written {
@@ -29,8 +29,8 @@ export interface Written {
 
 /** A Lease is renewed when this much of its 20 s has gone. */
 const renewAfterMs = 5_000;
-/** Pokes between two looks at the clock. */
-const chunk = 256;
+/** Pokes between two looks at the clock: what a connection keeps in flight, so each of them takes one exchange. */
+const chunk = 64;
 const statusTries = 3;
 
 export function heldByAnother(lease: ObservedLease): boolean {
@@ -124,6 +124,11 @@ async function pokeAll(
   const due = runningSidecars(pods).filter((pod) => suspects.has(`${pod.namespace}/${pod.configMap}`));
   let held = lease;
   for (let start = 0; start < due.length; start += chunk) {
+    // The status that follows says that they are to be verified, and so the next pass asks and pokes them.
+    if (context.msLeft() < reserveMs) {
+      context.log.warn("out of time before every pod was poked", { poked: start, pods: due.length });
+      break;
+    }
     if (ports.nowMs() - held.renewedAtMs > renewAfterMs) {
       const renewed = await ports.renewLease(held);
       if (renewed === "lost") return held;

@@ -10,7 +10,7 @@ import { StatusKeeper } from "./status-keeper.ts";
 import type { Telling } from "./telling.ts";
 
 /** Kept for the status, the events and the answer to the queue. */
-const reserveMs = 4_000;
+export const reserveMs = 4_000;
 const tickMs = 250;
 /** While a pass waits: how often it looks at the Lease's number, and lists the pods again. */
 const leaseLookMs = 500;

@@ -236,6 +236,34 @@ test("a pass that is out of time says so, holds no Lease, and has said in the st
   expect(await runPass(cluster)).toMatchObject({ kind: "settled", figures: { verified: 3 } });
 });
 
+async function meshOf130(): Promise<ScriptedCluster> {
+  const cluster = await meshAtRest();
+  for (let index = 0; index < 130; index++) cluster.addPod("shop", `many-${index}`, "web");
+  await cluster.clock.pass(1_500);
+  await runPass(cluster);
+  cluster.writes = [];
+  cluster.setOsmConfig(on);
+  return cluster;
+}
+const slowPokes = (verb: string) => (verb === "poke" ? { there: 1_500, back: 1_500 } : { there: 1, back: 1 });
+const pokesIn = (writes: readonly string[]) => writes.filter((line) => line.startsWith("poke")).length;
+
+test("a pass whose time ends while it pokes writes the status, releases the Lease and says so", async () => {
+  const cluster = await meshOf130();
+  expect(await runPass(cluster, { budgetMs: 9_000, fates: slowPokes })).toMatchObject({ kind: "out-of-time" });
+  expect(pokesIn(cluster.writes)).toBe(128);
+  expect(cluster.lease?.holder).toBe("");
+  expect(conditionOf(cluster.status, "Converged")).toMatchObject({ status: "False", reason: "Waiting" });
+  expect(await runPass(cluster, { kind: "drift" })).toMatchObject({ kind: "settled", figures: { verified: 133 } });
+});
+
+test("the Lease is renewed between slow pokes", async () => {
+  const cluster = await meshOf130();
+  await runPass(cluster, { fates: slowPokes });
+  expect(cluster.writes.filter((line) => line === "renew")).toHaveLength(1);
+  expect(cluster.writes.indexOf("renew")).toBeLessThan(cluster.writes.indexOf("release"));
+});
+
 test("a pod that appears while the pass waits is verified by it", async () => {
   const cluster = await meshAtRest();
   cluster.pod("shop/web-1").stopped = true;
