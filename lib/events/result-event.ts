@@ -26,7 +26,7 @@ const details = {
       verified: count,
       rejected: count,
       unreachable: count,
-      outsideGuarantee: count,
+      outsideGuarantee: count.exactOptional(),
     }),
     /** At most 20; the rest is in the EgressRollout's counters. */
     lagging: z.array(z.object({ pod: shortText, reason: shortText })).max(20),

@@ -23,7 +23,7 @@ export function announcements(before: RolloutStatus, after: RolloutStatus, corre
   const bus: ResultEvent[] = [];
   const kubernetes: ConfigEvent[] = [];
   const entry = after.history?.[0];
-  const counts = after.sidecars ?? { total: 0, verified: 0, rejected: 0, unreachable: 0, outsideGuarantee: 0 };
+  const counts = after.sidecars ?? { total: 0, verified: 0, rejected: 0, unreachable: 0 };
 
   if (rejectedAnew(before, after)) {
     const problem = conditionOf(after, "Accepted")?.message ?? "";

@@ -35,7 +35,8 @@ export interface SidecarCounts {
   readonly verified: number;
   readonly rejected: number;
   readonly unreachable: number;
-  readonly outsideGuarantee: number;
+  /** Absent: nobody counts it yet. */
+  readonly outsideGuarantee?: number;
 }
 
 export interface Lagging {

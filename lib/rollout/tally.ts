@@ -96,7 +96,7 @@ export function tallyOf(checked: readonly CheckedPod[], before: RolloutStatus, t
   }
   lagging.sort((left, right) => (left.pod < right.pod ? -1 : 1));
   return {
-    counts: { total: checked.length, verified, rejected, unreachable, outsideGuarantee: 0 },
+    counts: { total: checked.length, verified, rejected, unreachable },
     pending,
     wrong,
     excused,

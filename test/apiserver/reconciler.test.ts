@@ -9,8 +9,8 @@ import type { KubeConnection } from "#lib/kube/connection.ts";
 import { objectPath } from "#lib/kube/kinds.ts";
 import type { KubeObject } from "#lib/kube/objects.ts";
 import { annotations } from "#lib/mesh/names.ts";
+import { eventually } from "#test/eventually.ts";
 import { applyAll, connectAs, create, mergePatch, messageOf, remove } from "./api.ts";
-import { eventually } from "./eventually.ts";
 import { namespace, pod, serviceAccount } from "./pods.ts";
 
 const admin = connectAs("admin");
@@ -111,7 +111,7 @@ describe("what the reconciler may, with its own rights", () => {
   test("write the status of the rollout", async () => {
     const status = {
       phase: "Idle",
-      sidecars: { total: 0, verified: 0, rejected: 0, unreachable: 0, outsideGuarantee: 0 },
+      sidecars: { total: 0, verified: 0, rejected: 0, unreachable: 0 },
     };
     const path = objectPath(egressRollout(defaults));
     const read = await reconciler.send({ method: "GET", path });

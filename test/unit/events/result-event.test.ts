@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { parseResult, type ResultEvent, resultEntry } from "#lib/events/result-event.ts";
 
 const metadata = { id: "m-1", version: 1, cluster: "shop", time: "2026-11-20T10:00:00.123Z" } as const;
-const sidecars = { total: 3, verified: 2, rejected: 0, unreachable: 1, outsideGuarantee: 0 };
+const sidecars = { total: 3, verified: 2, rejected: 0, unreachable: 1 };
 const correlationId = "e-1";
 
 const events: readonly ResultEvent[] = [
@@ -19,6 +19,17 @@ const events: readonly ResultEvent[] = [
       sidecars,
       lagging: [{ pod: "shop/web-1", reason: "Unreachable" }],
       tookMs: 420,
+    },
+  },
+  {
+    detailType: "Egress Rollout Converged",
+    detail: {
+      correlationId,
+      egress: false,
+      reason: "AllVerified",
+      sidecars: { ...sidecars, outsideGuarantee: 2 },
+      lagging: [],
+      tookMs: 0,
     },
   },
   {

@@ -6,7 +6,7 @@ import type { Tally } from "#lib/rollout/tally.ts";
 import { type Wanted, wantedMesh } from "#lib/rollout/wanted.ts";
 import { meshSeen, nowMs } from "../../scripted/world-at-rest.ts";
 
-const counts = { total: 3, verified: 3, rejected: 0, unreachable: 0, outsideGuarantee: 0 };
+const counts = { total: 3, verified: 3, rejected: 0, unreachable: 0 };
 const allRight: Tally = {
   counts,
   pending: [],
