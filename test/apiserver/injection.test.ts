@@ -8,8 +8,8 @@ import { defaults } from "#deploy/parameters.ts";
 import type { KubeObject } from "#lib/kube/objects.ts";
 import { annotations } from "#lib/mesh/names.ts";
 import { sidecarConfigName } from "#lib/mesh/sidecar-config-name.ts";
+import { eventually } from "#test/eventually.ts";
 import { applyAll, bodyOf, connectAs, create, mergePatch, messageOf, remove } from "./api.ts";
-import { eventually } from "./eventually.ts";
 import { appContainer, namespace, pod, type StoredPod, serviceAccount } from "./pods.ts";
 
 const admin = connectAs("admin");

@@ -4,8 +4,8 @@ import { defaults } from "#deploy/parameters.ts";
 import { osmConfigBinding, osmConfigPolicy } from "#deploy/policies/osm-config.ts";
 import type { KubeObject } from "#lib/kube/objects.ts";
 import { booleanSpellings } from "#lib/mesh/boolean.ts";
+import { eventually } from "#test/eventually.ts";
 import { applyAll, connectAs, create, mergePatch, messageOf, remove } from "./api.ts";
-import { eventually } from "./eventually.ts";
 
 const admin = connectAs("admin");
 

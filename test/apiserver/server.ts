@@ -6,6 +6,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { eventually } from "#test/eventually.ts";
 
 /** A Kubernetes identity of the tests, with the groups that authentication gives it. */
 export interface Identity {
@@ -166,26 +167,24 @@ async function freePorts(count: number): Promise<number[]> {
 async function ready(url: string, home: string, children: readonly ChildProcess[]): Promise<string> {
   const certificate = join(home, "certificates", "apiserver.crt");
   const { Agent, request } = await import("undici");
-  const deadline = Date.now() + startTimeoutMs;
-  while (Date.now() < deadline) {
-    const dead = children.find((child) => child.exitCode !== null);
-    if (dead) throw new Error(`${dead.spawnargs[5] ?? ""} ended:\n${lastLines(home)}`);
-    if (existsSync(certificate)) {
-      const ca = readFileSync(certificate, "utf8");
-      const dispatcher = new Agent({ connect: { ca } });
-      try {
-        const response = await request(`${url}/readyz`, { dispatcher, signal: AbortSignal.timeout(1_000) });
-        await response.body.dump();
-        if (response.statusCode === 200) return ca;
-      } catch {
-        // Not listening yet.
-      } finally {
-        await dispatcher.close();
-      }
+  const readyWith = async () => {
+    if (!existsSync(certificate)) return undefined;
+    const ca = readFileSync(certificate, "utf8");
+    const dispatcher = new Agent({ connect: { ca } });
+    try {
+      const response = await request(`${url}/readyz`, { dispatcher, signal: AbortSignal.timeout(1_000) });
+      await response.body.dump();
+      return response.statusCode === 200 && ca;
+    } finally {
+      await dispatcher.close();
     }
-    await sleep(100);
-  }
-  throw new Error(`API server not ready after ${startTimeoutMs} ms:\n${lastLines(home)}`);
+  };
+  return eventually("the API server is ready", readyWith, {
+    withinMs: startTimeoutMs,
+    everyMs: 100,
+    unless: () => children.some((child) => child.exitCode !== null),
+    tell: () => lastLines(home),
+  });
 }
 
 function lastLines(home: string): string {

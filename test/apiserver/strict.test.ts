@@ -5,8 +5,8 @@ import { manifests } from "#deploy/manifests.ts";
 import { meshInjection, osmNamespaceObject } from "#deploy/osm-config.ts";
 import { defaults } from "#deploy/parameters.ts";
 import { annotations } from "#lib/mesh/names.ts";
+import { eventually } from "#test/eventually.ts";
 import { applyAll, connectAs, create, messageOf, remove } from "./api.ts";
-import { eventually } from "./eventually.ts";
 import { appContainer, namespace, pod, serviceAccount } from "./pods.ts";
 
 const admin = connectAs("admin");

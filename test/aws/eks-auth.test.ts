@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eksToken } from "#lib/aws/eks-token.ts";
 import { openTokenConnection } from "#lib/kube/token-connection.ts";
@@ -6,6 +5,7 @@ import { reconcilersGroup } from "#lib/mesh/names.ts";
 import { completeJsonLines } from "#test/cluster/complete-lines.ts";
 import { startControlPlane } from "#test/cluster/control-plane.ts";
 import { startWorld, type World } from "#test/cluster/world.ts";
+import { eventually } from "#test/eventually.ts";
 import { ensureKubernetesBinary } from "../../tools/setup/kubernetes-binary.ts";
 import { type AwsSide, planAwsSide, startAwsSide } from "./aws-side.ts";
 import { accountId, region } from "./eks-record.ts";
@@ -25,21 +25,12 @@ beforeAll(async () => {
     ensureKubernetesBinary().then((binary) => startControlPlane(world, binary, plan)),
   ]);
   await registerReconciler(aws.endpoint, "shop", `arn:aws:iam::${accountId}:user/operator`);
-  await until(async () => (await send("", "GET", "/readyz")).status !== undefined);
+  await eventually("the API server", () => send("", "GET", "/readyz"), { withinMs: 30_000, everyMs: 200 });
 });
 
 afterAll(async () => {
   await world?.stop();
 });
-
-/** Bounded: 30 s. */
-async function until(done: () => Promise<boolean>): Promise<void> {
-  for (let attempt = 0; attempt < 150; attempt++) {
-    if (await done().catch(() => false)) return;
-    await sleep(200);
-  }
-  throw new Error("not within 30 s");
-}
 
 function send(token: string, method: "GET" | "POST", path: string, body?: object) {
   const caData = Buffer.from(world.apiServer.ca).toString("base64");
@@ -123,8 +114,7 @@ test("the function itself comes as its role, in osm:reconcilers", async () => {
     const events = (await completeJsonLines(world.auditLogPath)) as readonly AuditEvent[];
     return events.find(({ user }) => user?.username?.includes("osm-egress-test-reconcile"));
   };
-  await until(async () => (await seen()) !== undefined);
-  expect((await seen())?.user).toMatchObject({
+  expect((await eventually("a request of the function", seen, { withinMs: 30_000, everyMs: 200 })).user).toMatchObject({
     username: `arn:aws:sts::${accountId}:assumed-role/osm-egress-test-reconcile/osm-egress-test-reconcile`,
     groups: expect.arrayContaining([reconcilersGroup]),
   });

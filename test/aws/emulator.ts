@@ -1,7 +1,7 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { request } from "undici";
+import { eventually } from "#test/eventually.ts";
 import { ensureMinistack } from "../../tools/setup/ministack.ts";
 import { region } from "./eks-record.ts";
 import type { Place, Running } from "./place.ts";
@@ -50,12 +50,15 @@ export async function startEmulator(place: Place, port: number, stateDirectory: 
 }
 
 async function untilReady(url: string, emulator: Running): Promise<void> {
-  for (let attempt = 0; attempt < 300 && !emulator.exited; attempt++) {
-    const answer = await request(url).catch(() => undefined);
-    await answer?.body.dump();
-    if (answer?.statusCode === 200) return;
-    await sleep(100);
-  }
-  const log = await readFile(emulator.logPath, "utf8");
-  throw new Error(`ministack is not ready:\n${log.split("\n").slice(-15).join("\n")}`);
+  const isReady = async () => {
+    const { statusCode, body } = await request(url);
+    await body.dump();
+    return statusCode === 200;
+  };
+  await eventually("ministack is ready", isReady, {
+    withinMs: 30_000,
+    everyMs: 100,
+    unless: () => emulator.exited,
+    tell: async () => (await readFile(emulator.logPath, "utf8")).split("\n").slice(-15).join("\n"),
+  });
 }

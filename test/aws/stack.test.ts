@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { GetQueueAttributesCommand, SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { eventually } from "#test/eventually.ts";
 import { type AwsSide, planAwsSide, startAwsSide } from "./aws-side.ts";
 import { type DeadLetter, deadLetters } from "./dead-letters.ts";
 import { killFunctions } from "./kill-functions.ts";
@@ -37,18 +38,12 @@ const object = { kind: "ConfigMap", namespace: "osm-system", name: "osm-config" 
 const ask = (cluster: string, extra: object = {}) =>
   putEvent(aws, aws.credentials.operator, "a.person", "Egress Reconcile Requested", { cluster, ...extra });
 
-/** Bounded by `seconds`. */
-async function eventually<T>(look: () => Promise<T | undefined>, seconds = 30): Promise<T> {
-  const end = Date.now() + seconds * 1_000;
-  for (;;) {
-    const seen = await look();
-    if (seen !== undefined) return seen;
-    if (Date.now() > end) throw new Error(`not within ${seconds} s`);
-    await sleep(100);
-  }
-}
 const deadLetterOf = (id: string): Promise<DeadLetter> =>
-  eventually(async () => (await deadLetters(aws)).find(({ body }) => body.includes(id)), 60);
+  eventually(`a dead letter of ${id}`, async () => (await deadLetters(aws)).find(({ body }) => body.includes(id)), {
+    withinMs: 60_000,
+  });
+const untilAsked = (before: number) =>
+  eventually("a request to the API server", () => api.requests[before], { withinMs: 30_000 });
 
 /** Of the function's log. */
 async function linesOf(id: string): Promise<readonly Readonly<Record<string, unknown>>[]> {
@@ -60,7 +55,7 @@ test("an event becomes a pass over the API server, with the function's token", a
   const before = api.requests.length;
   const detail = { metadata: metadata(), object };
   const id = await putEvent(aws, aws.credentials.forwarder, "osm.forwarder", "OSM Object Changed", detail);
-  await eventually(async () => api.requests[before]);
+  await untilAsked(before);
   expect(api.requests[before]?.token).toMatch(/^k8s-aws-v1\.[A-Za-z0-9_-]{300,}$/);
   await deadLetterOf(id);
 });
@@ -114,7 +109,7 @@ test("a function that is killed in the middle of its pass is taken up after the 
   api.answer("silence");
   const before = api.requests.length;
   const id = await ask("shop");
-  await eventually(async () => api.requests[before]);
+  await untilAsked(before);
   api.answer(403);
   const killedAt = Date.now();
   const killed = await killFunctions(aws.emulator.pid);
@@ -147,8 +142,9 @@ test.each([
 test("the schedule asks for a drift check, and it becomes a pass", async () => {
   api.answer(403);
   const pass = await eventually(
+    "a pass of the schedule's",
     async () => (await aws.logs("reconcile")).find(({ fields }) => fields?.["source"] === "osm.drift"),
-    100,
+    { withinMs: 100_000 },
   );
   expect(pass.fields).toMatchObject({ cluster: "shop" });
 });

@@ -1,8 +1,8 @@
 import { Resolver } from "node:dns/promises";
 import { readlinkSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { eventually } from "#test/eventually.ts";
 import { CommandError } from "../../tools/setup/command.ts";
 import type { AuditEvent } from "./audit-policy.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
@@ -43,10 +43,8 @@ async function probe(...words: readonly string[]): Promise<ProbeLine> {
 }
 
 async function probeUntilDone(...words: readonly string[]): Promise<void> {
-  for (let attempt = 0; (await probe(...words)).event !== "done"; attempt++) {
-    if (attempt > 40) throw new Error(`probe ${words.join(" ")} does not succeed`);
-    await sleep(200);
-  }
+  const isDone = async () => (await probe(...words)).event === "done";
+  await eventually(`probe ${words.join(" ")} succeeds`, isDone, { withinMs: 30_000, everyMs: 200 });
 }
 
 async function look(...words: readonly string[]): Promise<string> {

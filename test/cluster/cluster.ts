@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { type BuiltImage, ensureSidecarImage } from "#deploy/images/build.ts";
+import { eventually } from "#test/eventually.ts";
 import { ensureTestImages } from "#test/images/images.ts";
 import { ensureEnvoy } from "../../tools/setup/envoy.ts";
 import { ensureKubernetesBinary } from "../../tools/setup/kubernetes-binary.ts";
@@ -138,18 +138,6 @@ async function until(
   server: string,
   isTrue: () => Promise<boolean>,
 ): Promise<void> {
-  const giveUpAt = Date.now() + timeoutMs;
-  for (let fault: unknown; ; ) {
-    try {
-      if (await isTrue()) return;
-    } catch (cause) {
-      fault = cause;
-    }
-    if (Date.now() > giveUpAt) {
-      throw new Error(`${what} is not ready after ${timeoutMs / 1000} s; see ${world.logPath(server)}`, {
-        cause: fault,
-      });
-    }
-    await sleep(150);
-  }
+  const tell = (): string => `see ${world.logPath(server)}`;
+  await eventually(`${what} is ready`, isTrue, { withinMs: timeoutMs, everyMs: 150, tell });
 }

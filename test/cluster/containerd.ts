@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { BuiltImage } from "#deploy/images/build.ts";
+import { eventually } from "#test/eventually.ts";
 import { pauseImage } from "#test/images/images.ts";
 import { addresses } from "./addresses.ts";
 import type { World } from "./world.ts";
@@ -23,10 +23,10 @@ export async function startContainerd(world: World): Promise<Containerd> {
   await writeFile(join(root, "config.toml"), configuration(root, socket, cni));
   await writeFile(join(cni, "10-bridge.conflist"), JSON.stringify(network(root)));
   await world.spawn("containerd", ["containerd", "--config", join(root, "config.toml"), "--log-level", "warn"]);
-  for (let attempt = 0; !existsSync(socket); attempt++) {
-    if (attempt > 150) throw new Error(`containerd: no socket after 15 s; see ${world.logPath("containerd")}`);
-    await sleep(100);
-  }
+  await eventually("containerd's socket", () => existsSync(socket), {
+    everyMs: 100,
+    tell: () => `see ${world.logPath("containerd")}`,
+  });
   return openContainerd(world);
 }
 

@@ -1,7 +1,7 @@
 import { Resolver } from "node:dns/promises";
 import { appendFile } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+import { eventually } from "#test/eventually.ts";
 import { addresses } from "./addresses.ts";
 import { writeKubeconfig } from "./kubeconfig.ts";
 import type { World } from "./world.ts";
@@ -72,14 +72,14 @@ export async function startDns(world: World, binary: string): Promise<void> {
   ]);
   const resolver = new Resolver({ timeout: 1_000, tries: 1 });
   resolver.setServers([world.address]);
-  for (let attempt = 0; attempt < 100 && !server.exited; attempt++) {
-    try {
-      const found = await resolver.resolve4(`kube-dns.kube-system.svc.${addresses.clusterDomain}`);
-      if (found[0] === addresses.dnsService) return;
-    } catch {
-      // Not listening yet, or its first list is not complete.
-    }
-    await sleep(100);
-  }
-  throw new Error(`the cluster's DNS does not answer; see ${server.logPath}`);
+  const answers = async () => {
+    const [first] = await resolver.resolve4(`kube-dns.kube-system.svc.${addresses.clusterDomain}`);
+    return first === addresses.dnsService;
+  };
+  await eventually("the cluster's DNS answers", answers, {
+    withinMs: 30_000,
+    everyMs: 100,
+    unless: () => server.exited,
+    tell: () => `see ${server.logPath}`,
+  });
 }

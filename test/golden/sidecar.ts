@@ -9,6 +9,7 @@ import { envoyArguments } from "#lib/envoy/bootstrap.ts";
 import type { SidecarConfig } from "#lib/envoy/sidecar-config.ts";
 import { parseAnswer, type SidecarAnswer, verificationQuery } from "#lib/envoy/verification-query.ts";
 import { ports, type SidecarFile, sidecar } from "#lib/mesh/names.ts";
+import { eventually } from "#test/eventually.ts";
 import { ensureEnvoy } from "../../tools/setup/envoy.ts";
 import { openNamespaces } from "../cluster/namespaces.ts";
 
@@ -86,7 +87,7 @@ export async function startSidecar(first: SidecarConfig): Promise<RunningSidecar
       argument.replaceAll(sidecar.mountPath, directory).replaceAll("/run/osm-sidecar", directory),
     );
     await namespaces.spawn([envoy, ...here, "--base-id", "0"], { name: "envoy", logPath });
-    await eventually(async () => (await ask()).says.listeners === first.digest);
+    await eventually("Envoy runs its first files", async () => (await ask()).says.listeners === first.digest, pace);
   } catch (error) {
     const cause = await log().catch(() => "");
     await stop();
@@ -97,10 +98,11 @@ export async function startSidecar(first: SidecarConfig): Promise<RunningSidecar
     ask,
     async run({ files, digest }) {
       await put(files);
-      return eventually(async () => {
-        const { says } = await ask();
-        return says.listeners === digest && says.clusters === digest ? says : undefined;
-      });
+      const says = async () => {
+        const answer = (await ask()).says;
+        return answer.listeners === digest && answer.clusters === digest && answer;
+      };
+      return eventually(`Envoy runs ${digest}`, says, pace);
     },
     open,
     log,
@@ -108,19 +110,8 @@ export async function startSidecar(first: SidecarConfig): Promise<RunningSidecar
   };
 }
 
-/** Tries until something comes of it. @throws the last error, after 10 s */
-export async function eventually<T>(attempt: () => Promise<T | undefined | false>): Promise<T> {
-  let last: unknown = new Error("nothing came of it within 10 s");
-  for (const endMs = Date.now() + 10_000; Date.now() < endMs; await sleep(10)) {
-    try {
-      const result = await attempt();
-      if (result !== undefined && result !== false) return result;
-    } catch (error) {
-      last = error;
-    }
-  }
-  throw last;
-}
+/** What times are taken of is looked at often. */
+const pace = { withinMs: 10_000, everyMs: 10 };
 
 export class Connection {
   readonly socket: Socket;

@@ -1,12 +1,12 @@
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { ensureForwarderImage } from "#deploy/images/build.ts";
 import { osmNamespace } from "#lib/mesh/names.ts";
 import type { RolloutStatus } from "#lib/rollout/status.ts";
 import { type AwsSide, planAwsSide, startAwsSide } from "#test/aws/aws-side.ts";
 import { type Cluster, startCluster } from "#test/cluster/cluster.ts";
 import { startWorld, type World } from "#test/cluster/world.ts";
+import { eventually } from "#test/eventually.ts";
 import { bundle } from "../../tools/bundle.ts";
 import { type OsmCommand, osmCommand } from "./osm-command.ts";
 
@@ -95,14 +95,12 @@ function meshWorld(world: World, cluster: Cluster, aws: AwsSide): MeshWorld {
     },
     status,
     async untilStatus(what, reached, withinMs = 30_000) {
-      const endMs = Date.now() + withinMs;
-      let last = await status();
-      while (!reached(last)) {
-        if (Date.now() > endMs) throw new Error(`not ${what} within ${withinMs} ms: ${JSON.stringify(last, null, 1)}`);
-        await sleep(100);
+      let last: RolloutStatus = {};
+      const reachedStatus = async () => {
         last = await status();
-      }
-      return last;
+        return reached(last) && last;
+      };
+      return eventually(what, reachedStatus, { withinMs, everyMs: 100, tell: () => JSON.stringify(last, null, 1) });
     },
     stop: () => world.stop(),
   };

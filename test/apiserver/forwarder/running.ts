@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { BusEntry } from "#lib/events/fields.ts";
 import { forward } from "#lib/forwarder/forward.ts";
 import type { KubeConnection } from "#lib/kube/connection.ts";
+import { eventually } from "#test/eventually.ts";
 
 export interface Received {
   readonly atMs: number;
@@ -44,16 +45,11 @@ export function run(connection: KubeConnection): Running {
     received,
     warnings,
     async next(from, matches, withinMs) {
-      const untilMs = performance.now() + withinMs;
-      while (performance.now() < untilMs) {
-        const found = received.slice(from).find(matches);
-        if (found) return found;
-        await sleep(5);
-      }
-      const seen = received.slice(from).map(({ kind, name }) => `${kind} ${name}`);
-      throw new Error(
-        `no such event within ${withinMs} ms; came: ${seen.join(", ") || "none"}; ${warnings.slice(-3).join("; ")}`,
-      );
+      const tell = () => {
+        const seen = received.slice(from).map(({ kind, name }) => `${kind} ${name}`);
+        return `came: ${seen.join(", ") || "none"}; ${warnings.slice(-3).join("; ")}`;
+      };
+      return eventually("such an event", () => received.slice(from).find(matches), { withinMs, everyMs: 5, tell });
     },
     async quiet(quietMs) {
       for (let checks = 0; checks < 200; checks++) {

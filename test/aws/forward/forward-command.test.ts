@@ -2,11 +2,11 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openTokenConnection } from "#lib/kube/token-connection.ts";
 import { type Mesh, openMesh, prepareMesh } from "#test/apiserver/forwarder/mesh.ts";
 import { type ApiServer, startApiServer } from "#test/apiserver/server.ts";
+import { eventually } from "#test/eventually.ts";
 import { bundle } from "../../../tools/bundle.ts";
 import { ensureKubernetesBinary } from "../../../tools/setup/kubernetes-binary.ts";
 import { region } from "../eks-record.ts";
@@ -24,11 +24,11 @@ const undo: (() => Promise<unknown>)[] = [];
 
 const received: ReceivedEvent[] = [];
 async function receiveUntil(matches: (one: ReceivedEvent) => boolean, withinMs: number): Promise<void> {
-  const untilMs = performance.now() + withinMs;
-  while (!received.some(matches)) {
-    if (performance.now() > untilMs) throw new Error(`not within ${withinMs} ms; the forwarder said:\n${output}`);
-    received.push(...(await bus.receive()));
-  }
+  const isReceived = async () => {
+    if (!received.some(matches)) received.push(...(await bus.receive()));
+    return received.some(matches);
+  };
+  await eventually("the event", isReceived, { withinMs, everyMs: 0, tell: () => `the forwarder said:\n${output}` });
 }
 const lines = () =>
   output
@@ -111,7 +111,7 @@ test("what EventBridge refuses goes again until it is in", async () => {
   await mesh.patchConfig({ egress: "false" }, "first");
   await mesh.patchConfig({ egress: "true" }, "second");
   await mesh.patchConfig({ egress: "false" }, "third");
-  for (let waited = 0; waited < 100 && !lines().some(({ level }) => level === "warn"); waited++) await sleep(100);
+  await eventually("a warning", () => lines().some(({ level }) => level === "warn"));
   await bus.allow();
   await receiveUntil(({ detail }) => detail.actor === "third", 15_000);
   expect(lines().filter(({ trouble }) => trouble?.includes("[aws-forbidden]"))).not.toEqual([]);

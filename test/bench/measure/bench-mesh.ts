@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { Agent } from "undici";
 import { connectionTo, http1, type KubeConnection, maxInFlight } from "#lib/kube/connection.ts";
 import { osmConfigName, osmNamespace, reconcilersGroup } from "#lib/mesh/names.ts";
+import { eventually } from "#test/eventually.ts";
 import { type MeshWorld, startMeshWorld } from "#test/world/mesh-world.ts";
 import { adminTls, type BareClient, expectJson, mergePatch, openBareClient } from "./bare-client.ts";
 import { type MeshConfig, readMeshConfig } from "./floor.ts";
@@ -96,12 +96,11 @@ function benchMesh(mesh: MeshWorld, admin: BareClient, bareReconciler: BareClien
 }
 
 async function untilForwarded({ cluster }: MeshWorld): Promise<void> {
-  for (let attempt = 0; attempt < 200; attempt++) {
+  const hasSent = async () => {
     const log = await cluster.kubectl("logs", "-n", osmNamespace, "deployment/osm-forwarder", "--tail=-1");
-    if (log.includes('"events in"')) return;
-    await sleep(150);
-  }
-  throw new Error("the forwarder has sent nothing since its start");
+    return log.includes('"events in"');
+  };
+  await eventually("the forwarder has sent an event", hasSent, { withinMs: 60_000, everyMs: 150 });
 }
 
 /** The mesh's configuration for both values of the switch, off at the end. @param pass  makes one reconcile */

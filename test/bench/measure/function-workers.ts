@@ -1,6 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Running } from "#test/aws/place.ts";
+import { eventually } from "#test/eventually.ts";
 
 /** A process of the emulator that runs one function, warm or at work. */
 export interface Worker {
@@ -27,10 +27,8 @@ export async function workersOf(emulator: Running, functionName: string): Promis
 /** Ends them, so that the next message finds none: a cold start. */
 export async function endWorkers(emulator: Running, functionName: string): Promise<void> {
   for (const { pid } of await workersOf(emulator, functionName)) process.kill(pid, "SIGKILL");
-  for (let attempt = 0; (await workersOf(emulator, functionName)).length > 0; attempt++) {
-    if (attempt > 200) throw new Error(`${functionName}: its processes do not end`);
-    await sleep(10);
-  }
+  const haveEnded = async () => (await workersOf(emulator, functionName)).length === 0;
+  await eventually(`the processes of ${functionName} end`, haveEnded, { everyMs: 10 });
 }
 
 /** Of all its threads. */

@@ -1,7 +1,7 @@
 import { lstat, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { sidecar } from "#lib/mesh/names.ts";
+import { eventually } from "#test/eventually.ts";
 import { podsOf } from "#test/world/mesh-pods.ts";
 import type { BenchMesh } from "../measure/bench-mesh.ts";
 import { isAtRest, isConverged } from "../measure/rollout-watch.ts";
@@ -153,14 +153,10 @@ interface Line {
 
 async function line(path: string, event: string): Promise<Line> {
   let text = "";
-  for (let attempt = 0; attempt < 400; attempt++) {
+  const found = async () => {
     text = await readFile(path, "utf8");
-    for (const each of text.split("\n")) {
-      if (!each.startsWith("{")) continue;
-      const found = JSON.parse(each) as Line;
-      if (found.event === event) return found;
-    }
-    await sleep(50);
-  }
-  throw new Error(`no "${event}" from connections.mjs: ${text}`);
+    const lines = text.split("\n").filter((each) => each.startsWith("{"));
+    return lines.map((each) => JSON.parse(each) as Line).find((each) => each.event === event);
+  };
+  return eventually(`"${event}" from connections.mjs`, found, { withinMs: 20_000, tell: () => text });
 }

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { sidecar } from "#lib/mesh/names.ts";
+import { eventually } from "#test/eventually.ts";
 import { expectJson, mergePatch } from "../measure/bare-client.ts";
 import type { BenchMesh } from "../measure/bench-mesh.ts";
 import { accountNames, namespacesOf, nodesOf, podsOf, range, type Shape, type SimulatedPod } from "./shape.ts";
@@ -18,10 +18,8 @@ export async function simulate(bench: BenchMesh, shape: Shape, step: (text: stri
   const script = join(import.meta.dirname, "sidecars-server.ts");
   const args = [mesh.cluster.kubeconfigPath, String(shape.pods), String(shape.accounts)];
   const server = await mesh.world.spawn("simulated-sidecars", [process.execPath, script, ...args]);
-  for (let attempt = 0; !(await readFile(server.logPath, "utf8")).includes("listening"); attempt++) {
-    if (attempt > 100) throw new Error(`simulated sidecars: not listening; see ${server.logPath}`);
-    await sleep(100);
-  }
+  const isListening = async () => (await readFile(server.logPath, "utf8")).includes("listening");
+  await eventually("the simulated sidecars listen", isListening, { everyMs: 100, tell: () => `see ${server.logPath}` });
 
   step("nodes, namespaces, accounts");
   const namespaces = namespacesOf(shape);

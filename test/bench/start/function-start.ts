@@ -7,6 +7,7 @@ import { type AwsSide, planAwsSide, startAwsSide } from "#test/aws/aws-side.ts";
 import { freePort, loopbackPlace } from "#test/aws/place.ts";
 import { putEvent } from "#test/aws/put-event.ts";
 import { type StandInApiServer, startStandInApiServer } from "#test/aws/stand-in-api-server.ts";
+import { eventually } from "#test/eventually.ts";
 import { bundleFunctions } from "../../../tools/bundle.ts";
 import { endWorkers } from "../measure/function-workers.ts";
 import { untilQueueIsEmpty } from "../measure/queue.ts";
@@ -97,16 +98,10 @@ async function coldStart(
   await client.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody }));
   const sentMs = Date.now();
   client.destroy();
-  const endMs = sentMs + withinMs;
-  for (;;) {
-    const first = api.requests[before];
-    if (first) {
-      await untilQuiet(api);
-      return first.at - sentMs;
-    }
-    if (Date.now() > endMs) throw new Error(`${name} asked the API server nothing within ${withinMs} ms`);
-    await sleep(5);
-  }
+  const what = `${name} asks the API server something`;
+  const first = await eventually(what, () => api.requests[before], { withinMs, everyMs: 5 });
+  await untilQuiet(api);
+  return first.at - sentMs;
 }
 
 /** Nobody asks any more: the pass has ended, and its process waits. */
@@ -137,17 +132,12 @@ async function processStart(file: string): Promise<number> {
 async function eventToFirstLine(aws: AwsSide): Promise<number> {
   const sentMs = Date.now();
   const id = await putEvent(aws, aws.credentials.operator, request.source, request.type, request.detail);
-  const endMs = sentMs + withinMs;
-  for (;;) {
-    // Of that very event: its id goes with every line.
-    const line = (await aws.logs("reconcile")).find(
+  // Of that very event: its id goes with every line.
+  const firstLine = async () =>
+    (await aws.logs("reconcile")).find(
       ({ fields }) => fields?.["message"] === "pass begins" && fields["correlationId"] === id,
     );
-    if (line) {
-      await untilQueueIsEmpty(aws, withinMs);
-      return Date.parse(String(line.fields?.["timestamp"])) - sentMs;
-    }
-    if (Date.now() > endMs) throw new Error(`no first line of the function within ${withinMs} ms`);
-    await sleep(100);
-  }
+  const line = await eventually("the function's first line", firstLine, { withinMs, everyMs: 100 });
+  await untilQueueIsEmpty(aws, withinMs);
+  return Date.parse(String(line.fields?.["timestamp"])) - sentMs;
 }

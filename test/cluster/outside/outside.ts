@@ -2,7 +2,7 @@ import { existsSync, readlinkSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { setTimeout as sleep } from "node:timers/promises";
+import { eventually } from "#test/eventually.ts";
 import { run } from "../../../tools/setup/command.ts";
 import { addresses } from "../addresses.ts";
 import { createSelfSigned } from "../certificates.ts";
@@ -31,12 +31,12 @@ export async function startOutside(ground: Ground): Promise<Outside> {
   const script = join(import.meta.dirname, "servers.ts");
   const command = [process.execPath, script, socket, pair.certFile, pair.keyFile];
   const servers = await ground.spawn("outside", command, { ownNetwork: true });
-  const until = async (isTrue: () => boolean): Promise<void> => {
-    for (let attempt = 0; !isTrue(); attempt++) {
-      if (servers.exited || attempt > 300) throw new Error(`the outside world did not start; see ${servers.logPath}`);
-      await sleep(20);
-    }
-  };
+  const until = (isTrue: () => boolean): Promise<true> =>
+    eventually("the outside world has started", isTrue, {
+      everyMs: 20,
+      unless: () => servers.exited,
+      tell: () => `see ${servers.logPath}`,
+    });
   const network = (pid: number): string => readlinkSync(`/proc/${pid}/ns/net`);
   await until(() => network(servers.pid) !== network(ground.initPid) && network(servers.pid) !== network(process.pid));
   await link(ground.initPid, servers.pid);

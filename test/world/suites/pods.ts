@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { conditionOf } from "#lib/rollout/status.ts";
 import type { Cluster } from "#test/cluster/cluster.ts";
+import { eventually } from "#test/eventually.ts";
 import { isCut, isOn } from "../expect-status.ts";
 import { patchEgress, podOf, podsOf } from "../mesh-pods.ts";
 import type { MeshWorld } from "../mesh-world.ts";
@@ -166,12 +166,9 @@ async function createPod(cluster: Cluster, name: string, account: string, comman
   await cluster.kubectl("wait", "--for=condition=Ready", `pod/${name}`, "-n", sampleNamespace, "--timeout=60s");
 }
 
-/** What the app printed first. Bounded: 10 s. */
-async function firstLine(cluster: Cluster, name: string): Promise<string> {
-  for (let attempt = 0; attempt < 50; attempt++) {
-    const [line] = (await cluster.kubectl("logs", name, "-n", sampleNamespace, "-c", "app")).split("\n");
-    if (line) return line;
-    await sleep(200);
-  }
-  throw new Error(`${name} has printed nothing`);
+/** What the app printed first. */
+function firstLine(cluster: Cluster, name: string): Promise<string> {
+  const line = async () =>
+    (await cluster.kubectl("logs", name, "-n", sampleNamespace, "-c", "app")).split("\n")[0] || undefined;
+  return eventually(`a line of ${name}'s log`, line, { everyMs: 200 });
 }

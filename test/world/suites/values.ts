@@ -3,6 +3,7 @@ import { booleanSpellings } from "#lib/mesh/boolean.ts";
 import { conditionOf } from "#lib/rollout/status.ts";
 import { type BusObserver, observeResults } from "#test/aws/bus-observer.ts";
 import type { Cluster } from "#test/cluster/cluster.ts";
+import { eventually } from "#test/eventually.ts";
 import { isCut, isOn } from "../expect-status.ts";
 import { patchEgress } from "../mesh-pods.ts";
 import type { MeshWorld } from "../mesh-world.ts";
@@ -178,15 +179,7 @@ async function untilLogLevel({ cluster }: MeshWorld, level: string): Promise<voi
     .toBe(level);
 }
 
-/** The API server forgets a policy a moment after its binding is gone. Bounded: 10 s. */
+/** The API server forgets a policy a moment after its binding is gone. */
 async function untilAccepted(mesh: MeshWorld, value: string): Promise<void> {
-  const endMs = Date.now() + 10_000;
-  for (;;) {
-    try {
-      await patchEgress(mesh.cluster, value);
-      return;
-    } catch (error) {
-      if (Date.now() > endMs) throw error;
-    }
-  }
+  await eventually(`${value} is let in`, () => patchEgress(mesh.cluster, value));
 }
