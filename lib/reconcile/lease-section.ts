@@ -6,7 +6,8 @@ import {
   orphans,
   unknownAccounts,
 } from "../rollout/config-writes.ts";
-import type { MeshObservation, ObservedLease, ObservedPod } from "../rollout/observation.ts";
+import type { RefusedAccount } from "../rollout/next-status.ts";
+import { accountKey, type MeshObservation, type ObservedLease, type ObservedPod } from "../rollout/observation.ts";
 import { runningSidecars, wantedDigestOf } from "../rollout/pod-checks.ts";
 import { type Wanted, wantedMesh } from "../rollout/wanted.ts";
 import type { PassContext } from "./pass.ts";
@@ -23,7 +24,7 @@ export interface Written {
   readonly pods: readonly ObservedPod[];
   /** The asking that is to follow; the status says already that it has to. */
   readonly verification: Verification;
-  /** Answered, and refused (quota, admission, RBAC): the rest went on. */
+  /** Answered, and refused, and not about one account alone: the rest went on. */
   readonly refusal: EgressError | undefined;
 }
 
@@ -62,11 +63,16 @@ export async function writeUnderLease(
   const wanted = wantedMesh(seen, unknownAccounts(wantedMesh(seen), podsBefore));
   const { apply, injection, restamp } = configWrites({ ...seen, lease: before.lease }, wanted, left);
   memory.writtenAtMs = ports.nowMs();
+  const refused: RefusedAccount[] = [];
   const applied = apply.map(async (write) => {
     const outcome = await attempt(() => ports.applyConfigMap(write, wanted.running, taken.number));
     // Whoever held a broken Lease may have died between writing a ConfigMap and poking its pods.
     if (outcome === "done" && (write.changesFiles || restamp)) memory.suspects.add(keyOf(write));
-    return outcome;
+    if (!isAboutAccount(outcome)) return outcome;
+    refused.push({ account: accountKey(write.account), why: outcome.message });
+    context.log.error("account not written", { account: accountKey(write.account), problem: outcome.message });
+    // A rule that refuses everybody (RBAC) is the deployment's fault, and whoever runs the pass must hear of it.
+    return apply.length > 1 && refused.length === apply.length ? outcome : "refused";
   });
   const others = [
     ...(injection ? [attempt(() => ports.applyInjection(wanted.injection))] : []),
@@ -74,6 +80,7 @@ export async function writeUnderLease(
   ];
   const outcomes: readonly unknown[] = await Promise.all([...applied, ...others]);
   const refusal = outcomes.find((outcome) => outcome instanceof EgressError);
+  memory.refused = refused;
   const pods = await ports.readPods();
   const held = await pokeAll(ports, context, pods, wanted, memory.suspects, taken);
   const verification = await begun(ports, context, memory, { seen, wanted, pods, number: held.number });
@@ -95,6 +102,11 @@ async function attempt<T>(write: () => Promise<T>): Promise<T | EgressError> {
     if (error instanceof EgressError && error.cause === undefined) return error;
     throw error;
   }
+}
+
+/** A quota or an admission policy of its namespace: trying again at once helps nobody, and its owner reads of it in the status. */
+function isAboutAccount(outcome: unknown): outcome is EgressError {
+  return outcome instanceof EgressError && (outcome.reason === "api-forbidden" || outcome.reason === "api-invalid");
 }
 
 /** Somebody who only asks may have written the status meanwhile; the Lease is not let go before it is true. */

@@ -1,3 +1,4 @@
+import type { RefusedAccount } from "../rollout/next-status.ts";
 import type { Telling } from "./telling.ts";
 
 /** What a pass knows from one look to the next. */
@@ -8,6 +9,8 @@ export interface PassMemory {
    */
   readonly suspects: Set<string>;
   readonly telling: Telling;
+  /** What the API server refused to write for reasons of the account's own, in the latest look. */
+  refused?: readonly RefusedAccount[];
   /** When the pass began to write what it is to verify. */
   writtenAtMs?: number;
 }

@@ -50,6 +50,7 @@ export class StatusKeeper {
       osmConfig: seen.osmConfig,
       wanted,
       tally: tallyOf(checked, this.last, wanted.target, nowMs),
+      refused: memory.refused ?? [],
       source: hint.source,
       ...(hint.actor === undefined ? {} : { actor: hint.actor }),
       ...(hint.resourceVersion === undefined ? {} : { resourceVersion: hint.resourceVersion }),

@@ -13,6 +13,13 @@ import {
 import type { Tally } from "./tally.ts";
 import type { Wanted } from "./wanted.ts";
 
+/** An account whose ConfigMap could not be written, and the API server's words for it. */
+export interface RefusedAccount {
+  /** `namespace/name`. */
+  readonly account: string;
+  readonly why: string;
+}
+
 /** Everything that a status is derived from, besides the one before it. */
 export interface StatusFacts {
   readonly nowMs: number;
@@ -21,6 +28,7 @@ export interface StatusFacts {
   readonly osmConfig: ObservedOsmConfig | undefined;
   readonly wanted: Wanted;
   readonly tally: Tally;
+  readonly refused: readonly RefusedAccount[];
   /** What woke the pass. */
   readonly source: string;
   /** Who made the change that woke the pass, and which version of osm-config came of it. */
@@ -36,7 +44,7 @@ export function nextStatus(before: RolloutStatus, facts: StatusFacts): RolloutSt
   const sameTarget = before.target?.digest === wanted.target.digest && before.target.egress === wanted.target.egress;
   const started = new Date(facts.startedMs).toISOString();
   const startedAt = sameTarget ? (before.startedAt ?? started) : started;
-  const converged = convergedCondition(tally, wanted.target.egress);
+  const converged = convergedCondition(tally, wanted.target.egress, facts.refused);
   const isConverged = converged.status === "True";
   const wasConverged = sameTarget && conditionOf(before, "Converged")?.status === "True";
   const cut = cutCondition(tally, wanted.target.egress, isConverged);
@@ -103,10 +111,14 @@ function nobodyAnswers({ counts, excused, unverified }: Tally): boolean {
   return counts.total > 0 && excused.length === counts.total && unverified.length === 0;
 }
 
-function convergedCondition(tally: Tally, egress: boolean): NextCondition {
+function convergedCondition(tally: Tally, egress: boolean, refused: readonly RefusedAccount[]): NextCondition {
   const { counts, pending, wrong, excused } = tally;
   const type = "Converged";
   const share = `${counts.verified} of ${counts.total} sidecars verified with egress ${mode(egress)}`;
+  if (refused.length > 0) {
+    const named = firstFew(refused.map(({ account, why }) => `${account} (${why.slice(0, maxWhyLength)})`));
+    return { type, status: "False", reason: "AccountRefused", message: `${share}; not written: ${named}` };
+  }
   if (wrong.length > 0) {
     return { type, status: "False", reason: "SidecarsDiffer", message: `${share}; differing: ${firstFew(wrong)}` };
   }
@@ -150,6 +162,7 @@ function verifiedReason(excused: readonly string[]): "AllVerified" | "AllReachab
 }
 
 const namedPods = 3;
+const maxWhyLength = 512;
 
 function firstFew(pods: readonly string[]): string {
   const more = pods.length - namedPods;
@@ -199,7 +212,8 @@ function finished(entry: HistoryEntry, facts: StatusFacts, { isCut }: Progress):
   const sinceStartMs = Math.max(0, facts.nowMs - Date.parse(entry.startedAt));
   let next = entry;
   const { offValue, switched } = facts.tally;
-  if (offValue.length === 0 && !nobodyAnswers(facts.tally) && next.outcome === "Rolling") {
+  const isEverywhere = offValue.length === 0 && !nobodyAnswers(facts.tally) && facts.refused.length === 0;
+  if (isEverywhere && next.outcome === "Rolling") {
     next = { ...next, outcome: "Converged", tookMs: sinceStartMs, sidecars: switched };
   }
   if (isCut && next.cutTookMs === undefined) next = { ...next, cutTookMs: sinceStartMs };

@@ -322,17 +322,35 @@ test("a pod that disappears while the pass waits is waited for no longer", async
   expect(conditionOf(cluster.status, "Converged")?.reason).toBe("AllVerified");
 });
 
-test("an account that may not be written fails the pass in the end, and holds nobody back", async () => {
+test("an account that may not be written is named in the status, and holds nobody back", async () => {
   const cluster = await meshAtRest();
   cluster.refusals.set("shop/osm-sidecar.db", new EgressError("api-forbidden", "PATCH: 403 exceeded quota"));
   cluster.setOsmConfig(on);
-  await expect(runPass(cluster)).rejects.toThrow("exceeded quota");
+  expect(await runPass(cluster)).toMatchObject({ kind: "settled" });
   expect(cluster.reality).toEqual(["shop/db-1 off", "shop/web-1 on", "shop/web-2 on"]);
-  expect(conditionOf(cluster.status, "Converged")).toMatchObject({ status: "False", reason: "SidecarsDiffer" });
+  expect(conditionOf(cluster.status, "Converged")).toMatchObject({ status: "False", reason: "AccountRefused" });
+  expect(conditionOf(cluster.status, "Converged")?.message).toMatch(/not written: shop\/db \(.*exceeded quota\)/);
   expect(cluster.lease?.holder).toBe("");
   cluster.refusals.clear();
   await runPass(cluster);
   expect(cluster.status).toMatchObject({ phase: "Idle", sidecars: { verified: 3, total: 3 } });
+});
+
+test("a refusal that meets every account fails the pass, and is in the status too", async () => {
+  const cluster = await meshAtRest();
+  for (const name of ["db", "web"]) {
+    cluster.refusals.set(`shop/osm-sidecar.${name}`, new EgressError("api-forbidden", "PATCH: 403 no such role"));
+  }
+  cluster.setOsmConfig(on);
+  await expect(runPass(cluster)).rejects.toThrow("no such role");
+  expect(conditionOf(cluster.status, "Converged")).toMatchObject({ status: "False", reason: "AccountRefused" });
+});
+
+test("an API server that is out of breath at one account fails the pass, for another try", async () => {
+  const cluster = await meshAtRest();
+  cluster.refusals.set("shop/osm-sidecar.db", new EgressError("api-unavailable", "PATCH: 429"));
+  cluster.setOsmConfig(on);
+  await expect(runPass(cluster)).rejects.toThrow("429");
 });
 
 test("an event that the bus takes at the second try is not lost, and holds no other back", async () => {

@@ -27,12 +27,13 @@ interface Look {
   readonly atMs?: number;
   readonly raw?: string;
   readonly accepted?: boolean;
+  readonly refused?: StatusFacts["refused"];
   readonly hint?: Pick<StatusFacts, "actor" | "resourceVersion">;
 }
 
 function look(
   before: RolloutStatus,
-  { egress = false, tally = {}, atMs = 0, raw, accepted = true, hint = {} }: Look,
+  { egress = false, tally = {}, atMs = 0, raw, accepted = true, hint = {}, refused = [] }: Look,
 ): RolloutStatus {
   const wanted: Wanted = {
     ...wantedMesh(meshSeen({ running: { egress, permissive: true, inMeshCidrs: [] } })),
@@ -44,6 +45,7 @@ function look(
     osmConfig: { uid: "u", resourceVersion: "9", egressManager: "flux", data: { egress: raw ?? String(egress) } },
     wanted,
     tally: { ...allRight, ...tally },
+    refused,
     source: "osm.forwarder",
     ...hint,
   };
@@ -80,6 +82,17 @@ describe("Converged", () => {
     ],
   ])("%s", (_, tally, status, reason) => {
     expect(conditionOf(look(rest, { tally }), "Converged")).toMatchObject({ status, reason });
+  });
+
+  test("an account that could not be written keeps it and the history open, and is named with the reason", () => {
+    const refused = [{ account: "shop/db", why: "403 exceeded quota" }];
+    const after = look(rest, { egress: true, atMs: 1_000, refused });
+    expect(conditionOf(after, "Converged")).toMatchObject({
+      status: "False",
+      reason: "AccountRefused",
+      message: "3 of 3 sidecars verified with egress on; not written: shop/db (403 exceeded quota)",
+    });
+    expect(after.history?.[0]?.outcome).toBe("Rolling");
   });
 
   test("three are named, the others counted", () => {
