@@ -56,9 +56,16 @@ export function clusterPorts(
       limit(() =>
         goneIf(["namespace-terminating", "object-missing"], async () => {
           const object = sidecarConfigMap(write, running, fencing, meshName);
-          await apply(connection, configMapPath(write.account.namespace, write.name), object, {
-            accept: metadataOnly.object,
-          });
+          const path = configMapPath(write.account.namespace, write.name);
+          const applyIt = () => apply(connection, path, object, { accept: metadataOnly.object });
+          try {
+            await applyIt();
+          } catch (error) {
+            if (!isImmutable(error)) throw error;
+            // Pods that mount it take the new one only when they are restarted; they stay behind, and are named.
+            await goneIf(["object-missing"], () => expectOk(connection, { method: "DELETE", path }));
+            await applyIt();
+          }
         }),
       ),
     async deleteConfigMap(map) {
@@ -115,6 +122,11 @@ async function goneIf(
     if (error instanceof EgressError && reasons.includes(error.reason)) return "gone";
     throw error;
   }
+}
+
+/** Somebody has set `immutable`, which only deleting undoes: "field is immutable when `immutable` is set". */
+function isImmutable(error: unknown): boolean {
+  return error instanceof EgressError && error.reason === "api-invalid" && error.message.includes("is immutable when");
 }
 
 function configMapPath(namespace: string, name: string): string {

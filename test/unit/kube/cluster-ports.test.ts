@@ -1,0 +1,69 @@
+import { expect, test } from "vitest";
+import { clusterPorts } from "#lib/kube/cluster-ports.ts";
+import type { KubeConnection, KubeRequest } from "#lib/kube/connection.ts";
+import { meshPlace } from "#lib/mesh/names.ts";
+import { configAtRest } from "../../scripted/world-at-rest.ts";
+
+interface Answered {
+  readonly status: number;
+  readonly message?: string;
+}
+
+/** Says what it was asked, and answers one after the other. */
+function answering(...answers: Answered[]): { readonly connection: KubeConnection; readonly asked: string[] } {
+  const asked: string[] = [];
+  const connection: KubeConnection = {
+    server: "https://cluster.test",
+    async send({ method, path }: KubeRequest) {
+      asked.push(`${method} ${path}`);
+      const next = answers.shift();
+      if (!next) throw new Error(`${method} ${path}: not expected`);
+      return { status: next.status, text: JSON.stringify({ message: next.message ?? "" }), serverTimeMs: undefined };
+    },
+    async *stream() {},
+  };
+  return { connection, asked };
+}
+
+const path = "/api/v1/namespaces/shop/configmaps/osm-sidecar.web";
+const patch = `PATCH ${path}`;
+const remove = `DELETE ${path}`;
+const immutable = {
+  status: 422,
+  message: 'ConfigMap "osm-sidecar.web" is invalid: data: Forbidden: field is immutable when `immutable` is set',
+};
+const write = {
+  account: { namespace: "shop", name: "web" },
+  name: "osm-sidecar.web",
+  config: configAtRest(),
+  changesFiles: true,
+};
+const running = { egress: false, permissive: true, inMeshCidrs: [] };
+
+test.each<readonly [string, readonly Answered[], readonly string[], string]>([
+  ["that is free", [{ status: 200 }], [patch], "done"],
+  ["made immutable", [immutable, { status: 200 }, { status: 201 }], [patch, remove, patch], "done"],
+  [
+    "made immutable, and deleted meanwhile",
+    [immutable, { status: 404 }, { status: 201 }],
+    [patch, remove, patch],
+    "done",
+  ],
+  ["made immutable twice", [immutable, { status: 200 }, immutable], [patch, remove, patch], "api-invalid"],
+  ["invalid for another reason", [{ status: 422, message: "data: Too long" }], [patch], "api-invalid"],
+  ["in a namespace that is gone", [{ status: 404 }], [patch], "gone"],
+  [
+    "made immutable, in a namespace that is going",
+    [immutable, { status: 200 }, { status: 403, message: "namespace shop because it is being terminated" }],
+    [patch, remove, patch],
+    "gone",
+  ],
+])("a ConfigMap %s", async (_, answers, requests, outcome) => {
+  const { connection, asked } = answering(...answers);
+  const ports = clusterPorts(connection, meshPlace, "me");
+  const came = await ports
+    .applyConfigMap(write, running, 7)
+    .catch((error: { readonly reason: string }) => error.reason);
+  expect(came).toBe(outcome);
+  expect(asked).toEqual(requests);
+});
