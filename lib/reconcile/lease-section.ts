@@ -56,8 +56,12 @@ export async function writeUnderLease(
   memory: PassMemory,
   podsBefore: readonly ObservedPod[] = [],
 ): Promise<Written | "again"> {
+  memory.holdsLease = true;
   const taken = await ports.takeLease(before.lease, highestFencing(before));
-  if (!taken) return "again";
+  if (!taken) {
+    memory.holdsLease = false;
+    return "again";
+  }
   const seen = await ports.readMesh();
   const left = podsBefore.length === 0 ? [] : orphans(seen, podsBefore, ports.nowMs());
   const wanted = wantedMesh(seen, unknownAccounts(wantedMesh(seen), podsBefore));
@@ -85,6 +89,7 @@ export async function writeUnderLease(
   const held = await pokeAll(ports, context, pods, wanted, memory.suspects, taken);
   const verification = await begun(ports, context, memory, { seen, wanted, pods, number: held.number });
   const released = await ports.releaseLease(held);
+  memory.holdsLease = false;
   if (released === "lost") context.log.warn("Lease lost before it was released", { number: held.number });
   verification.announce();
   return released === "released" ? { seen, wanted, pods, verification, refusal } : "again";

@@ -1,4 +1,4 @@
-import type { EgressError } from "../errors.ts";
+import { EgressError } from "../errors.ts";
 import { configWrites, isEmpty, orphans, unknownAccounts } from "../rollout/config-writes.ts";
 import type { MeshObservation, ObservedPod } from "../rollout/observation.ts";
 import { type Wanted, wantedMesh } from "../rollout/wanted.ts";
@@ -12,6 +12,12 @@ import { Verification } from "./verification.ts";
 
 /** How often a pass starts over because the world changed under it; then the next event, or the schedule, goes on. */
 const maxLooks = 8;
+
+/** After a failure that another look may cure: this often, each time waiting twice as long. */
+const maxRetries = 3;
+const firstRetryMs = 500;
+/** A request without an answer takes 10 s, and who runs the pass must still hear how it ended. */
+const retryReserveMs = 15_000;
 
 /**
  * One pass: look, write what differs under the Lease, then ask sidecars until every one runs what it must.
@@ -46,11 +52,21 @@ export async function reconcileCluster(realPorts: ClusterPorts, context: PassCon
 type Done = (kind: PassOutcome["kind"], sidecars?: Sidecars) => PassOutcome;
 
 async function looks(ports: ClusterPorts, context: PassContext, memory: PassMemory, done: Done): Promise<PassOutcome> {
+  let failures = 0;
   for (let look = 0; look < maxLooks; look++) {
-    const result = await lookAndAct(ports, context, memory);
+    const result = await lookAndAct(ports, context, memory).catch((error: unknown): LookResult => {
+      // Its own Lease would look like another's; what was under way in it is for the next pass to find out.
+      if (!(error instanceof EgressError) || memory.holdsLease) throw error;
+      return { kind: "settled", refusal: error };
+    });
     if (result.kind === "again") continue;
-    if (result.refusal) throw result.refusal;
-    return done(result.kind, result.sidecars);
+    if (!result.refusal) return done(result.kind, result.sidecars);
+    const waitMs = firstRetryMs * 2 ** failures * (0.5 + Math.random() / 2);
+    const isLast = failures === maxRetries || context.msLeft() - waitMs < retryReserveMs;
+    if (result.refusal.retry === "never" || isLast) throw result.refusal;
+    failures++;
+    context.log.warn("looking again after a failure", { problem: result.refusal.message, waitMs: Math.round(waitMs) });
+    await ports.sleep(waitMs);
   }
   return done("out-of-time");
 }

@@ -386,6 +386,72 @@ test("a bus that takes nothing fails the pass at its end; the mesh and everythin
   expect(cluster.status).toMatchObject({ phase: "Idle", sidecars: { verified: 3 } });
 });
 
+const lost = new EgressError("api-unavailable", "GET: 503");
+
+/** The first so many calls of a verb have no answer. */
+function failing(verb: string, times: number) {
+  let left = times;
+  return (called: string) => ({
+    there: 1,
+    back: 1,
+    ...(called === verb && left-- > 0 ? { unanswered: "before" as const } : {}),
+  });
+}
+
+test.each([
+  ["readMesh", 3],
+  ["leaseNumber", 1],
+])("a pass that has no answer to %s, %i times, looks again after a while and ends well", async (verb, times) => {
+  const cluster = await meshAtRest();
+  cluster.setOsmConfig(on);
+  cluster.pod("shop/web-1").missedPokes = 1;
+  expect(await runPass(cluster, { fates: failing(verb, times) })).toMatchObject({ kind: "settled" });
+  expect(cluster.status).toMatchObject({ phase: "Idle", sidecars: { verified: 3, total: 3 } });
+});
+
+test("a failure is tried four times, with growing waits, and then told", async () => {
+  const cluster = await meshAtRest();
+  const startedMs = cluster.clock.nowMs();
+  await expect(runPass(cluster, { fates: failing("readMesh", 4) })).rejects.toThrow("no answer");
+  expect(cluster.calls.get("readMesh")).toBe(4);
+  const tookMs = cluster.clock.nowMs() - startedMs;
+  expect(tookMs).toBeGreaterThanOrEqual(1_750);
+  expect(tookMs).toBeLessThan(3_600);
+});
+
+test("a pass without the time for another look tells its failure at once", async () => {
+  const cluster = await meshAtRest();
+  await expect(runPass(cluster, { budgetMs: 15_000, fates: failing("readMesh", 1) })).rejects.toThrow("no answer");
+  expect(cluster.calls.get("readMesh")).toBe(1);
+});
+
+test("a write refused for the moment is tried again in the same pass", async () => {
+  const cluster = await meshAtRest();
+  cluster.refusals.set("shop/osm-sidecar.db", lost);
+  cluster.setOsmConfig(on);
+  const pass = startPass(cluster);
+  await cluster.clock.pass(100);
+  cluster.refusals.clear();
+  expect(await cluster.clock.run(pass)).toMatchObject({ kind: "settled", figures: { verified: 3 } });
+});
+
+test("what never gets better is not tried again", async () => {
+  const cluster = await meshAtRest();
+  for (const name of ["db", "web"]) {
+    cluster.refusals.set(`shop/osm-sidecar.${name}`, new EgressError("api-forbidden", "PATCH: 403"));
+  }
+  cluster.setOsmConfig(on);
+  await expect(runPass(cluster)).rejects.toThrow("403");
+  expect(cluster.calls.get("takeLease")).toBe(1);
+});
+
+test("a failure with the Lease in hand ends the pass: its own Lease would look like another's", async () => {
+  const cluster = await meshAtRest();
+  cluster.setOsmConfig(on);
+  await expect(runPass(cluster, { fates: failing("applyConfigMap", 1) })).rejects.toThrow("no answer");
+  expect(cluster.lease?.holder).not.toBe("");
+});
+
 test("a bad value and back again: the mesh never moves, and follows the next good one", async () => {
   const cluster = await meshAtRest("on");
   for (const data of [{ egress: "ture" }, {}, undefined]) {
