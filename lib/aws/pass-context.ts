@@ -22,7 +22,7 @@ export function passContext(hint: Hint, { context, bus, metrics, logger }: Invoc
   logger.appendKeys({ cluster, source, correlationId });
   metrics.addDimension("cluster", cluster);
   logger.info("pass begins", { kind: hint.kind, occurredAt });
-  const { revision } = hint;
+  const { revision, resourceVersion } = hint;
   return {
     passId: context.awsRequestId,
     kind: hint.kind,
@@ -32,6 +32,7 @@ export function passContext(hint: Hint, { context, bus, metrics, logger }: Invoc
       occurredAt,
       ...(actor === undefined ? {} : { actor }),
       ...(revision === undefined ? {} : { revision }),
+      ...(resourceVersion === undefined ? {} : { resourceVersion }),
     },
     msLeft: () => context.getRemainingTimeInMillis(),
     async publish(event) {

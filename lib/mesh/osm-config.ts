@@ -66,7 +66,9 @@ export function parseOsmConfig(
   const problems: ConfigProblem[] = [];
 
   function read<T>(key: string, whenMissing: T, whenBad: T, parse: (text: string) => T | Bad): T {
-    const text = data?.[key];
+    // Without any data nobody has said anything: what the mesh runs stays as it is.
+    if (data === undefined) return whenBad;
+    const text = data[key];
     if (text === undefined) return whenMissing;
     const parsed = parse(text);
     if (!(parsed instanceof Bad)) return parsed;

@@ -124,3 +124,11 @@ test.each([
   const [problem] = parseOsmConfig({ egress: "x".repeat(length) }).problems;
   expect(/got "([^"]*)"/.exec(problem?.message ?? "")?.[1]).toHaveLength(repeated);
 });
+
+test("no data at all changes nothing: every key keeps what the mesh runs", () => {
+  const running = { ...defaultSettings, permissive: true, inMeshCidrs: ["10.244.0.0/16"] };
+  const { egress, settings, problems } = parseOsmConfig(undefined, running);
+  expect(settings).toEqual(running);
+  expect(egress).toBeUndefined();
+  expect(problems.map(({ key }) => key)).toEqual(["egress"]);
+});
