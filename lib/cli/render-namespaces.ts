@@ -38,7 +38,7 @@ export async function renderOver(
   osmNamespace: string,
 ): Promise<number> {
   const deadline = ports.nowMs() + renderTimeoutMs;
-  // Standard output is the command's own.
+  // Standard output is the command's own; here only trouble is told.
   const log = jsonLog((line) => process.stderr.write(line));
   while (ports.nowMs() < deadline) {
     const { lease } = await ports.readMesh();
@@ -51,7 +51,8 @@ export async function renderOver(
       kind: "hint",
       hint: { source: "osm.cli", correlationId: passId },
       msLeft: () => deadline - ports.nowMs(),
-      publish: async (event) => log.info(event.detailType, event.detail),
+      // Nobody but the person at the terminal listens, who sees the command's own words.
+      publish: async () => undefined,
       log,
     });
     if (outcome.kind === "settled") return rendered(ports, namespaces);
