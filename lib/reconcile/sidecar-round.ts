@@ -1,5 +1,5 @@
 import { drainSeconds } from "../envoy/bootstrap.ts";
-import { type Answer, type ObservedPod, podKey } from "../rollout/observation.ts";
+import type { Answer, ObservedPod } from "../rollout/observation.ts";
 import {
   deadlineMs,
   isPokedFor,
@@ -204,10 +204,5 @@ export class SidecarRound {
     if (digest === undefined) return;
     check.poked = true;
     await poke(this.#ports, this.#log, check.pod, digest);
-  }
-
-  /** For logs: who is still open. */
-  get open(): readonly string[] {
-    return [...this.#checks.values()].filter((check) => this.#isOpen(check)).map((check) => podKey(check.pod));
   }
 }
