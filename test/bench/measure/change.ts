@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { BenchMesh } from "./bench-mesh.ts";
 import { bareChange, type Floor, type MeshConfig, type PodName, runs } from "./floor.ts";
 import { reconcileAlone } from "./pass.ts";
@@ -27,12 +28,21 @@ export interface Subject {
   readonly configs: BothConfigs;
   /** For one change. */
   readonly withinMs: number;
+  /** Between two changes, so that the second one finds kubelets that are ready for it. */
+  readonly restMs: number;
 }
+
+/**
+ * A kubelet lists its containers every second, and looks at a pod again only when it has listed them since its last look:
+ * a change that follows another one within a second waits for that, whoever makes it.
+ */
+export const kubeletRestMs = 1_500;
 
 const configOf = (configs: BothConfigs, egress: boolean): MeshConfig => configs[egress ? "on" : "off"];
 
 /** Patch, and whatever comes of it by itself: forwarder, bus, queue, function. */
 export async function changeByEvent(subject: Subject, egress: boolean): Promise<Change> {
+  await sleep(subject.restMs);
   const patched = await subject.bench.patch(egress);
   const change = await converged(subject, egress, { patchedMs: patched.atMs, answeredMs: patched.answeredMs });
   await subject.bench.untilAtRest(egress, subject.withinMs);
@@ -41,6 +51,7 @@ export async function changeByEvent(subject: Subject, egress: boolean): Promise<
 
 /** Patch, and one pass in this process. The forwarder must not run. */
 export async function changeAlone(subject: Subject, egress: boolean): Promise<Change> {
+  await sleep(subject.restMs);
   const patched = await subject.bench.patch(egress);
   const passBeganMs = Date.now();
   const pass = reconcileAlone(subject.bench);
@@ -69,11 +80,13 @@ async function converged(
  * @param stands  what osm-config says
  */
 export async function floorOf(
-  { bench, pods, configs }: Subject,
+  { bench, pods, configs, restMs }: Subject,
   stands: boolean,
   client = bench.admin,
 ): Promise<readonly Floor[]> {
+  await sleep(restMs);
   const there = await bareChange(client, configOf(configs, !stands), pods);
+  await sleep(restMs);
   const back = await bareChange(client, configOf(configs, stands), pods);
   return [there, back];
 }

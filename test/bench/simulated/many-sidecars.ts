@@ -35,7 +35,7 @@ function manySidecars(size: Size): Scenario {
         await reconcileAlone(bench, "drift");
         await bench.untilAtRest(false, withinMs);
         const configs = await bothConfigs(bench, () => reconcileAlone(bench));
-        const subject: Subject = { bench, pods: await readSidecarPods(bench.admin), configs, withinMs };
+        const subject: Subject = { bench, pods: await readSidecarPods(bench.admin), configs, withinMs, restMs: 0 };
         if (subject.pods.length !== pods) throw new Error(`${subject.pods.length} pods, not ${pods}`);
         const alone = await alternate(subject, rounds, changeAlone, (at) =>
           progress.step(`${what}: reconcile alone, ${at} of ${rounds}`),
