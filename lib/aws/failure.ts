@@ -16,8 +16,8 @@ export function reasonOf(name: string): Reason {
   return forbidden.test(name) ? "aws-forbidden" : "aws-unavailable";
 }
 
-/** For every client: a pass has 60 s, a call that hangs must not eat them. */
+/** For every client: a pass has 60 s, a call that hangs must not eat them. Without the last word it would only be warned of. */
 export const clientOptions = {
   maxAttempts: 3,
-  requestHandler: { connectionTimeout: 2_000, requestTimeout: 5_000 },
+  requestHandler: { connectionTimeout: 2_000, requestTimeout: 5_000, throwOnRequestTimeout: true },
 } as const;

@@ -7,6 +7,7 @@ import { type KubeConnection, maxInFlight, metadataOnly } from "./connection.ts"
 import { Lease, leaseNumber, ServerClock } from "./lease.ts";
 import { readMesh } from "./mesh-reader.ts";
 import { apply, expectOk } from "./objects.ts";
+import { patientConnection } from "./patient-connection.ts";
 import { pokeText, readPods } from "./pod-reader.ts";
 import { createConfigEvent, writeRolloutStatus } from "./rollout-writer.ts";
 import { sidecarConfigMap } from "./sidecar-config-map.ts";
@@ -32,32 +33,39 @@ export function clusterPorts(
       return plain.send(request);
     },
   };
+  const patient = patientConnection(connection);
   const { osmNamespace, meshName } = place;
   const clock = new ServerClock();
   const lease = new Lease(connection, osmNamespace, passId, clock);
   const limit = pLimit(maxInFlight);
+  let isOver = false;
+  const inTurn = <T>(send: () => Promise<T>): Promise<T> =>
+    limit(() => {
+      if (isOver) throw new EgressError("api-unavailable", "not sent: the pass is over");
+      return send();
+    });
   let osmConfigUid: string | undefined;
 
   return {
     async readMesh() {
-      const seen = await readMesh(connection, place, clock, alsoInMesh);
+      const seen = await readMesh(patient, place, clock, alsoInMesh);
       osmConfigUid = seen.osmConfig?.uid;
       return seen;
     },
-    readPods: () => readPods(connection),
+    readPods: () => readPods(patient),
 
     takeLease: (seen, atLeast) => lease.take(seen, atLeast),
     markLease: (seen) => lease.mark(seen),
     renewLease: (held) => lease.renew(held),
     releaseLease: (held) => lease.release(held),
-    leaseNumber: () => leaseNumber(connection, osmNamespace),
+    leaseNumber: () => leaseNumber(patient, osmNamespace),
 
     applyConfigMap: (write, running, fencing) =>
-      limit(() =>
+      inTurn(() =>
         goneIf(["namespace-terminating", "object-missing"], async () => {
           const object = sidecarConfigMap(write, running, fencing, meshName);
           const path = configMapPath(write.account.namespace, write.name);
-          const applyIt = () => apply(connection, path, object, { accept: metadataOnly.object });
+          const applyIt = () => apply(patient, path, object, { accept: metadataOnly.object });
           try {
             await applyIt();
           } catch (error) {
@@ -85,19 +93,19 @@ export function clusterPorts(
         spec,
       });
     },
-    poke: (pod, digest) =>
-      limit(() =>
+    poke: (pod, note) =>
+      inTurn(() =>
         goneIf(["object-missing"], () =>
           expectOk(connection, {
             method: "PATCH",
             path: `/api/v1/namespaces/${pod.namespace}/pods/${pod.name}`,
             contentType: "application/merge-patch+json",
             accept: metadataOnly.object,
-            body: { metadata: { annotations: { [annotations.poke]: pokeText(digest, Date.now()) } } },
+            body: { metadata: { annotations: { [annotations.poke]: pokeText({ ...note, atMs: Date.now() }) } } },
           }),
         ),
       ),
-    ask: (pod) => limit(() => askSidecar(connection, pod)),
+    ask: (pod) => inTurn(() => askSidecar(connection, pod)),
     writeStatus: (status, resourceVersion) => writeRolloutStatus(connection, osmNamespace, status, resourceVersion),
     recordEvent: (event) =>
       createConfigEvent(connection, osmNamespace, event, {
@@ -105,6 +113,9 @@ export function clusterPorts(
         ...(osmConfigUid === undefined ? {} : { uid: osmConfigUid }),
       }),
 
+    end: () => {
+      isOver = true;
+    },
     requestsSent: () => sent,
     nowMs: () => Date.now(),
     sleep: (ms) => delay(ms),

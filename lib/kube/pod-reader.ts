@@ -53,13 +53,14 @@ export function decodePod(object: unknown): ObservedPod | undefined {
   };
 }
 
-/** `<digest> <time>`. */
-export function pokeText(digest: string, atMs: number): string {
-  return `${digest} ${new Date(atMs).toISOString()}`;
+/** `<digest> <time>`, and `unverified` where that is so. */
+export function pokeText({ digest, atMs, unverified }: Poke): string {
+  return [digest, new Date(atMs).toISOString(), ...(unverified ? ["unverified"] : [])].join(" ");
 }
 
 export function decodePoke(text: string | undefined): Poke | undefined {
-  const match = /^((?:on|off)-[0-9a-f]{32}) (\S+)$/.exec(text ?? "");
+  const match = /^((?:on|off)-[0-9a-f]{32}) (\S+)( unverified)?$/.exec(text ?? "");
   const atMs = Date.parse(match?.[2] ?? "");
-  return match?.[1] === undefined || Number.isNaN(atMs) ? undefined : { digest: match[1], atMs };
+  if (match?.[1] === undefined || Number.isNaN(atMs)) return undefined;
+  return { digest: match[1], atMs, ...(match[3] === undefined ? {} : { unverified: true }) };
 }

@@ -1,19 +1,14 @@
 import { EgressError } from "../errors.ts";
-import {
-  type ConfigMapWrite,
-  configWrites,
-  highestFencing,
-  orphans,
-  unknownAccounts,
-} from "../rollout/config-writes.ts";
+import { type ConfigMapWrite, configWrites, orphans, unknownAccounts } from "../rollout/config-writes.ts";
 import type { RefusedAccount } from "../rollout/next-status.ts";
 import { accountKey, type MeshObservation, type ObservedLease, type ObservedPod } from "../rollout/observation.ts";
 import { runningSidecars, wantedDigestOf } from "../rollout/pod-checks.ts";
 import { type Wanted, wantedMesh } from "../rollout/wanted.ts";
+import { LeaseInHand } from "./lease-in-hand.ts";
 import type { PassContext } from "./pass.ts";
 import type { PassMemory } from "./pass-memory.ts";
 import { poke } from "./poke.ts";
-import type { ClusterPorts, HeldLease } from "./ports.ts";
+import type { ClusterPorts } from "./ports.ts";
 import { reserveMs, Verification } from "./verification.ts";
 
 /** What a pass knows after it has written: the world as it is now, as far as this pass is concerned. */
@@ -28,8 +23,6 @@ export interface Written {
   readonly refusal: EgressError | undefined;
 }
 
-/** A Lease is renewed when this much of its 20 s has gone. */
-const renewAfterMs = 5_000;
 /** Pokes between two looks at the clock: what a connection keeps in flight, so each of them takes one exchange. */
 const chunk = 64;
 const statusTries = 3;
@@ -54,22 +47,59 @@ export async function writeUnderLease(
   context: PassContext,
   before: MeshObservation,
   memory: PassMemory,
-  podsBefore: readonly ObservedPod[] = [],
+  podsBefore?: readonly ObservedPod[],
 ): Promise<Written | "again"> {
   memory.holdsLease = true;
-  const taken = await ports.takeLease(before.lease, highestFencing(before));
-  if (!taken) {
-    memory.holdsLease = false;
-    return "again";
-  }
+  const lease = await LeaseInHand.take(ports, before);
+  const result = lease ? await writeAndTell({ ports, context, memory, lease }, before, podsBefore) : "again";
+  memory.holdsLease = false;
+  if (result !== "lost") return result;
+  context.log.warn("Lease lost before it was released", { number: lease?.number });
+  return "again";
+}
+
+/** A pass while it holds the Lease. */
+interface Holder {
+  readonly ports: ClusterPorts;
+  readonly context: PassContext;
+  readonly memory: PassMemory;
+  readonly lease: LeaseInHand;
+}
+
+async function writeAndTell(
+  holder: Holder,
+  before: MeshObservation,
+  podsBefore: readonly ObservedPod[] | undefined,
+): Promise<Written | "again" | "lost"> {
+  const { ports, memory, lease } = holder;
   const seen = await ports.readMesh();
-  const left = podsBefore.length === 0 ? [] : orphans(seen, podsBefore, ports.nowMs());
-  const wanted = wantedMesh(seen, unknownAccounts(wantedMesh(seen), podsBefore));
-  const { apply, injection, restamp } = configWrites({ ...seen, lease: before.lease }, wanted, left);
+  // Reading may have taken long: whoever has the Lease by now writes what is newer than this.
+  if ((await lease.keep()) === "lost") return "lost";
+  const left = podsBefore === undefined ? [] : orphans(seen, podsBefore, ports.nowMs());
+  const wanted = wantedMesh(seen, unknownAccounts(wantedMesh(seen), podsBefore ?? []));
   memory.writtenAtMs = ports.nowMs();
+  const refusal = await writeConfigs(holder, { ...seen, lease: before.lease }, wanted, left);
+  const pods = await ports.readPods();
+  if ((await lease.keep()) === "lost" || (await pokeAll(holder, pods, wanted)) === "lost") return "lost";
+  const verification = await begun(holder, { seen, wanted, pods, number: lease.number });
+  if (verification === "lost") return "lost";
+  const released = await lease.release();
+  if (released === "lost") return "lost";
+  verification.announce();
+  return released === "released" ? { seen, wanted, pods, verification, refusal } : "again";
+}
+
+/** @returns what was answered with a refusal that is not about one account alone; the rest is written */
+async function writeConfigs(
+  { ports, context, memory, lease }: Holder,
+  seen: MeshObservation,
+  wanted: Wanted,
+  left: MeshObservation["configMaps"],
+): Promise<EgressError | undefined> {
+  const { apply, injection, restamp } = configWrites(seen, wanted, left);
   const refused: RefusedAccount[] = [];
   const applied = apply.map(async (write) => {
-    const outcome = await attempt(() => ports.applyConfigMap(write, wanted.running, taken.number));
+    const outcome = await attempt(() => ports.applyConfigMap(write, wanted.running, lease.number));
     // Whoever held a broken Lease may have died between writing a ConfigMap and poking its pods.
     if (outcome === "done" && (write.changesFiles || restamp)) memory.suspects.add(keyOf(write));
     if (!isAboutAccount(outcome)) return outcome;
@@ -83,16 +113,8 @@ export async function writeUnderLease(
     ...left.map((map) => attempt(() => ports.deleteConfigMap(map))),
   ];
   const outcomes: readonly unknown[] = await Promise.all([...applied, ...others]);
-  const refusal = outcomes.find((outcome) => outcome instanceof EgressError);
   memory.refused = refused;
-  const pods = await ports.readPods();
-  const held = await pokeAll(ports, context, pods, wanted, memory.suspects, taken);
-  const verification = await begun(ports, context, memory, { seen, wanted, pods, number: held.number });
-  const released = await ports.releaseLease(held);
-  memory.holdsLease = false;
-  if (released === "lost") context.log.warn("Lease lost before it was released", { number: held.number });
-  verification.announce();
-  return released === "released" ? { seen, wanted, pods, verification, refusal } : "again";
+  return outcomes.find((outcome) => outcome instanceof EgressError);
 }
 
 function keyOf({ account, name }: ConfigMapWrite): string {
@@ -116,47 +138,40 @@ function isAboutAccount(outcome: unknown): outcome is EgressError {
 
 /** Somebody who only asks may have written the status meanwhile; the Lease is not let go before it is true. */
 async function begun(
-  ports: ClusterPorts,
-  context: PassContext,
-  memory: PassMemory,
+  { ports, context, memory, lease }: Holder,
   task: Pick<Written, "seen" | "wanted" | "pods"> & { readonly number: number },
-): Promise<Verification> {
+): Promise<Verification | "lost"> {
   let { rollout } = task.seen;
   for (let tries = 0; tries < statusTries; tries++) {
     const verification = new Verification(ports, context, { ...task, seen: { ...task.seen, rollout }, memory });
     if ((await verification.begin()) === "kept") return verification;
-    rollout = (await ports.readMesh()).rollout;
+    const now = await ports.readMesh();
+    if (now.lease?.transitions !== lease.number) return "lost";
+    rollout = now.rollout;
   }
   throw new EgressError("object-conflict", `status of EgressRollout: written by others ${statusTries} times`);
 }
 
+/** Those whose ConfigMap was written. */
 async function pokeAll(
-  ports: ClusterPorts,
-  context: PassContext,
+  { ports, context, memory, lease }: Holder,
   pods: readonly ObservedPod[],
   wanted: Wanted,
-  suspects: ReadonlySet<string>,
-  lease: HeldLease,
-): Promise<HeldLease> {
-  const due = runningSidecars(pods).filter((pod) => suspects.has(`${pod.namespace}/${pod.configMap}`));
-  let held = lease;
+): Promise<"done" | "lost"> {
+  const due = runningSidecars(pods).filter((pod) => memory.suspects.has(`${pod.namespace}/${pod.configMap}`));
   for (let start = 0; start < due.length; start += chunk) {
     // The status that follows says that they are to be verified, and so the next pass asks and pokes them.
     if (context.msLeft() < reserveMs) {
       context.log.warn("out of time before every pod was poked", { poked: start, pods: due.length });
-      break;
+      return "done";
     }
-    if (ports.nowMs() - held.renewedAtMs > renewAfterMs) {
-      const renewed = await ports.renewLease(held);
-      if (renewed === "lost") return held;
-      held = renewed;
-    }
+    if ((await lease.keep()) === "lost") return "lost";
     await Promise.all(
       due.slice(start, start + chunk).map(async (pod) => {
         const digest = wantedDigestOf(pod, wanted);
-        if (digest !== undefined) await poke(ports, context.log, pod, digest);
+        if (digest !== undefined) await poke(ports, context.log, pod, { digest });
       }),
     );
   }
-  return held;
+  return "done";
 }

@@ -1,13 +1,18 @@
 import { EgressError } from "../errors.ts";
-import type { ObservedPod } from "../rollout/observation.ts";
+import type { ObservedPod, Poke } from "../rollout/observation.ts";
 import type { PassLog } from "./pass.ts";
 import type { ClusterPorts } from "./ports.ts";
 
 /** One pod that cannot be poked (a policy of its namespace, an API server out of breath) holds no other back: it is asked
  * like the others, poked again, and named if it stays behind. */
-export async function poke(ports: ClusterPorts, log: PassLog, pod: ObservedPod, digest: string): Promise<void> {
+export async function poke(
+  ports: ClusterPorts,
+  log: PassLog,
+  pod: ObservedPod,
+  note: Omit<Poke, "atMs">,
+): Promise<void> {
   try {
-    await ports.poke(pod, digest);
+    await ports.poke(pod, note);
   } catch (error) {
     if (!(error instanceof EgressError)) throw error;
     log.warn("pod not poked", { pod: `${pod.namespace}/${pod.name}`, problem: error.message });

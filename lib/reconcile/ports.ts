@@ -1,7 +1,14 @@
 import type { MeshInjectionSpec } from "../mesh/injection.ts";
 import type { RunningSettings } from "../mesh/running-settings.ts";
 import type { ConfigMapWrite } from "../rollout/config-writes.ts";
-import type { Answer, MeshObservation, ObservedLease, ObservedPod, SidecarConfigMap } from "../rollout/observation.ts";
+import type {
+  Answer,
+  MeshObservation,
+  ObservedLease,
+  ObservedPod,
+  Poke,
+  SidecarConfigMap,
+} from "../rollout/observation.ts";
 import type { ConfigEvent } from "../rollout/result-events.ts";
 import type { RolloutStatus } from "../rollout/status.ts";
 
@@ -28,12 +35,15 @@ export interface ClusterPorts {
   /** Only as it was observed: one that has changed since stays. */
   deleteConfigMap(map: SidecarConfigMap): Promise<void>;
   applyInjection(spec: MeshInjectionSpec): Promise<void>;
-  /** Makes the kubelet look at the pod's volumes now. */
-  poke(pod: ObservedPod, digest: string): Promise<"done" | "gone">;
+  /** Makes the kubelet look at the pod's volumes now, and leaves a note of it. */
+  poke(pod: ObservedPod, note: Omit<Poke, "atMs">): Promise<"done" | "gone">;
   ask(pod: ObservedPod): Promise<Answer>;
   /** @returns the new resourceVersion, or "conflict" when the status has changed since it was observed */
   writeStatus(status: RolloutStatus, resourceVersion: string | undefined): Promise<string | "conflict">;
   recordEvent(event: ConfigEvent): Promise<void>;
+
+  /** The pass is over: what still waits for its turn is not sent, now or when the process is woken for another pass. */
+  end(): void;
 
   /** HTTP requests so far, for the figures. */
   requestsSent(): number;

@@ -40,10 +40,12 @@ export async function reconcileCluster(realPorts: ClusterPorts, context: PassCon
   try {
     outcome = await looks(ports, context, memory, done);
   } catch (error) {
+    ports.end();
     // Already logged what cannot be told either; why the pass failed says more.
     await memory.telling.end().catch(() => undefined);
     throw error;
   }
+  ports.end();
   // Whoever runs the pass may freeze when it ends.
   await memory.telling.end();
   return outcome;
@@ -83,6 +85,7 @@ export type LookResult =
   | { readonly kind: "again" };
 
 async function lookAndAct(ports: ClusterPorts, context: PassContext, memory: PassMemory): Promise<LookResult> {
+  memory.refused = [];
   const seen = await ports.readMesh();
   // Also by who has nothing to write: the holder may be about to write what it read before the change that woke this pass.
   if (seen.lease && heldByAnother(seen.lease)) {

@@ -22,6 +22,11 @@ const slowestAskMs = 1_000;
 /** While answers are out, whoever has answered may be due again: one that hangs must not hold the others to its pace. */
 const inFlightLookMs = 50;
 const openConnectionAskMs = 500;
+/**
+ * Whoever wrote nothing has poked pods that came late, and leaves them after their last poke: the schedule asks again. Many
+ * such passes that wait would use up the queue's concurrency, and nobody were left to take up a change.
+ */
+const lookerWaitMs = 6_000;
 
 interface Check {
   pod: ObservedPod;
@@ -30,6 +35,8 @@ interface Check {
   sinceMs: number;
   readonly suspect: boolean;
   poked: boolean;
+  /** Later passes know of it: the status says that it is to be verified, or its annotation that it was. */
+  noted: boolean;
   repokes: number;
   nextAskMs: number;
   paceMs: number;
@@ -99,6 +106,7 @@ export class SidecarRound {
               ? Number.NEGATIVE_INFINITY
               : Math.max(pod.poke?.atMs ?? now, pod.sidecarStartedAtMs ?? 0),
         poked: justPoked,
+        noted: justPoked,
         repokes: 0,
         nextAskMs: justPoked ? now + firstAskMs : now,
         paceMs: firstAskMs,
@@ -154,7 +162,7 @@ export class SidecarRound {
     }
     // Going, it gets no new files; only whether it still lets something out is of interest.
     if (check.pod.terminating && (state.kind === "silent" || this.#wanted.target.egress)) return false;
-    return this.#ports.nowMs() - check.sinceMs < deadlineMs;
+    return this.#ports.nowMs() - check.sinceMs < (this.#isPatient ? deadlineMs : lookerWaitMs);
   }
 
   #ask(check: Check): void {
@@ -182,8 +190,9 @@ export class SidecarRound {
     check.state = state;
     if (state.kind === "verified") {
       check.nextAskMs = now + (state.openEgress > 0 ? openConnectionAskMs : drainSeconds * 1_000);
-      // The annotation tells later passes that this one need not be asked.
-      if (!check.poked && !isPokedFor(check.pod, digest)) await this.#poke(check, digest);
+      if (check.noted || isPokedFor(check.pod, digest)) return;
+      check.noted = true;
+      await this.#poke(check, digest);
       return;
     }
     check.paceMs = Math.min(check.paceMs * askGrowth, slowestAskMs);
@@ -203,6 +212,6 @@ export class SidecarRound {
   async #poke(check: Check, digest: string | undefined): Promise<void> {
     if (digest === undefined) return;
     check.poked = true;
-    await poke(this.#ports, this.#log, check.pod, digest);
+    await poke(this.#ports, this.#log, check.pod, { digest, ...(check.noted ? {} : { unverified: true }) });
   }
 }

@@ -79,9 +79,10 @@ export function orphans(
   );
 }
 
-/** Accounts of injected pods whose ConfigMap is gone and whose namespace is no longer the mesh's. */
+/** Accounts of injected pods whose ConfigMap is gone and whose namespace is no longer the mesh's; a pod that is going gets no new files. */
 export function unknownAccounts(wanted: Wanted, pods: readonly ObservedPod[]): readonly Account[] {
   return pods
+    .filter((pod) => !pod.terminating)
     .map((pod) => ({ namespace: pod.namespace, name: pod.account }))
     .filter((account) => !wanted.configs.has(accountKey(account)));
 }

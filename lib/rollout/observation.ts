@@ -77,6 +77,8 @@ export interface ObservedPod {
 export interface Poke {
   readonly digest: string;
   readonly atMs: number;
+  /** The pod ran something else then, in a mesh whose status may say that all is verified: it is still to be asked. */
+  readonly unverified?: true;
 }
 
 /** What came of asking a sidecar. */

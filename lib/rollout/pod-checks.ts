@@ -65,9 +65,16 @@ export function describeState(state: PodState): string {
   }
 }
 
-/** Poked for this digest, and not while another container ran: that one's answer would say nothing about this one. */
-export function isPokedFor(pod: ObservedPod, digest: string | undefined): boolean {
-  return pod.poke?.digest === digest && digest !== undefined && (pod.sidecarStartedAtMs ?? 0) <= (pod.poke?.atMs ?? 0);
+/** A container's start comes in whole seconds, cut off: it may have been so much later. */
+export const startResolutionMs = 999;
+
+/**
+ * Poked for this digest by whoever verified it or told the status that it is to be verified, and not while another
+ * container ran: that one's answer would say nothing about this one.
+ */
+export function isPokedFor({ poke, sidecarStartedAtMs }: ObservedPod, digest: string | undefined): boolean {
+  if (poke === undefined || poke.digest !== digest || poke.unverified) return false;
+  return (sidecarStartedAtMs ?? 0) + startResolutionMs <= poke.atMs;
 }
 
 /** Pods that must be asked: those not poked for what they must run, or all while that is not known to be verified. */

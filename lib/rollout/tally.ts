@@ -1,6 +1,6 @@
 import { drainSeconds } from "../envoy/bootstrap.ts";
 import { type ObservedPod, podKey } from "./observation.ts";
-import { deadlineMs, describeState, type PodState } from "./pod-checks.ts";
+import { deadlineMs, describeState, type PodState, startResolutionMs } from "./pod-checks.ts";
 import type { Target } from "./status.ts";
 import { conditionOf, type Lagging, type RolloutStatus, type SidecarCounts } from "./status.ts";
 
@@ -63,8 +63,8 @@ export function tallyOf(checked: readonly CheckedPod[], before: RolloutStatus, t
       verified++;
       continue;
     }
-    // A container's start has whole seconds.
-    const startedLater = !suspect && convergedMs !== undefined && (pod.sidecarStartedAtMs ?? 0) + 999 > convergedMs;
+    const startedMs = (pod.sidecarStartedAtMs ?? 0) + startResolutionMs;
+    const startedLater = !suspect && convergedMs !== undefined && startedMs > convergedMs;
     if (state === "not-asked") {
       if (!startedLater) {
         pending.push(name);
@@ -84,8 +84,10 @@ export function tallyOf(checked: readonly CheckedPod[], before: RolloutStatus, t
     if (shown.kind === "rejected") rejected++;
     if (state.kind === "silent") unreachable++;
     else if (state.egress === target.egress) differingSwitched++;
+    // What it has not taken yet is its own matter; that it lets traffic out is everybody's.
+    const isOpposite = state.kind !== "silent" && state.egress === !target.egress;
+    if (isOpposite || (state.kind !== "silent" && !(startedLater && inTime))) unverified.push(name);
     if (startedLater && inTime) continue;
-    if (state.kind !== "silent") unverified.push(name);
     // The kubelet gives a pod that is going no new files.
     if (pod.terminating || (state.kind === "silent" && !inTime)) {
       excused.push(name);

@@ -134,7 +134,7 @@ export function scriptedPorts(cluster: ScriptedCluster, passId: string, fates: F
         wrote("injection");
         cluster.injection = spec;
       }),
-    poke: (pod, digest) =>
+    poke: (pod, note) =>
       call("poke", () => {
         const key = `${pod.namespace}/${pod.name}`;
         const refusal = cluster.pokeRefusals.get(key);
@@ -142,7 +142,7 @@ export function scriptedPorts(cluster: ScriptedCluster, passId: string, fates: F
         const target = cluster.pods.get(key);
         if (!target) return "gone";
         wrote(`poke ${key}`);
-        target.hear({ digest, atMs: clock.nowMs() });
+        target.hear({ ...note, atMs: clock.nowMs() });
         return "done";
       }),
     ask: (pod) =>
@@ -166,6 +166,7 @@ export function scriptedPorts(cluster: ScriptedCluster, passId: string, fates: F
         wrote(`event ${event.reason}`);
       }),
 
+    end: () => undefined,
     requestsSent: () => sent,
     nowMs: () => clock.nowMs(),
     sleep: (ms) => clock.sleep(ms),

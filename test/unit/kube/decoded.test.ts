@@ -79,7 +79,9 @@ describe("a pod", () => {
 });
 
 test("a poke comes back from its text", () => {
-  expect(decodePoke(pokeText(digest, 1_700_000_000_123))).toEqual({ digest, atMs: 1_700_000_000_123 });
+  const poke = { digest, atMs: 1_700_000_000_123 };
+  expect(decodePoke(pokeText(poke))).toEqual(poke);
+  expect(decodePoke(pokeText({ ...poke, unverified: true }))).toEqual({ ...poke, unverified: true });
 });
 
 test.each([

@@ -39,9 +39,10 @@ test("what a stranger calls its version is cut", () => {
 
 const started = nowMs - 10_000;
 test.each<readonly [string, Partial<ObservedPod>, boolean]>([
-  ["after its start", { sidecarStartedAtMs: started, poke: { digest, atMs: started + 1 } }, true],
-  ["at its start", { sidecarStartedAtMs: started, poke: { digest, atMs: started } }, true],
+  ["after the second of its start", { sidecarStartedAtMs: started, poke: { digest, atMs: started + 999 } }, true],
+  ["perhaps before its start", { sidecarStartedAtMs: started, poke: { digest, atMs: started + 998 } }, false],
   ["while another container ran", { sidecarStartedAtMs: started, poke: { digest, atMs: started - 1 } }, false],
+  ["without being verified", { poke: { digest, atMs: nowMs, unverified: true } }, false],
   ["for something else", { poke: { digest: "other", atMs: nowMs } }, false],
   ["never", { poke: undefined }, false],
 ])("poked %s", (_, difference, poked) => {

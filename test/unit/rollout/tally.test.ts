@@ -42,6 +42,13 @@ const rows: readonly Row[] = [
   ["going and different", { pod: going, state: differs }, { excused: [name], unverified: [name] }, {}],
   ["started later, not asked", { pod: later, state: "not-asked" }, {}, converged],
   ["started later, different in time", { pod: later, state: differs }, {}, converged],
+  ["started later, egress as it must be", { pod: later, state: { ...differs, egress: false } }, {}, converged],
+  [
+    "started later, egress open",
+    { pod: later, state: { ...differs, egress: true } },
+    { unverified: [name] },
+    converged,
+  ],
   [
     "started later, different beyond it",
     { pod: later, state: differs, sinceMs: 0 },

@@ -1,0 +1,41 @@
+import { highestFencing } from "../rollout/config-writes.ts";
+import type { MeshObservation } from "../rollout/observation.ts";
+import type { ClusterPorts, HeldLease } from "./ports.ts";
+
+/** A Lease is renewed when this much of its 20 s has gone. */
+const renewAfterMs = 5_000;
+
+/** The Lease of a pass that writes. Whoever holds it asks for `keep` after everything that may have taken long. */
+export class LeaseInHand {
+  readonly #ports: ClusterPorts;
+  #held: HeldLease;
+
+  private constructor(ports: ClusterPorts, held: HeldLease) {
+    this.#ports = ports;
+    this.#held = held;
+  }
+
+  /** @returns undefined when somebody else was faster */
+  static async take(ports: ClusterPorts, before: MeshObservation): Promise<LeaseInHand | undefined> {
+    const held = await ports.takeLease(before.lease, highestFencing(before));
+    return held && new LeaseInHand(ports, held);
+  }
+
+  /** The fencing number. */
+  get number(): number {
+    return this.#held.number;
+  }
+
+  /** Renews it if that is due. @returns "lost" when it expired meanwhile and somebody else has it */
+  async keep(): Promise<"held" | "lost"> {
+    if (this.#ports.nowMs() - this.#held.renewedAtMs <= renewAfterMs) return "held";
+    const renewed = await this.#ports.renewLease(this.#held);
+    if (renewed === "lost") return "lost";
+    this.#held = renewed;
+    return "held";
+  }
+
+  release(): Promise<"released" | "marked" | "lost"> {
+    return this.#ports.releaseLease(this.#held);
+  }
+}

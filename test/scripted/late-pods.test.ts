@@ -1,0 +1,107 @@
+import { expect, test } from "vitest";
+import { conditionOf } from "#lib/rollout/status.ts";
+import type { ScriptedCluster } from "./cluster.ts";
+import { meshAtRest } from "./mesh.ts";
+import { runPass, startPass, writesOf } from "./pass.ts";
+import { Killed, steady } from "./ports.ts";
+import type { ScriptedPod } from "./sidecar.ts";
+
+/** A fourth pod, in a mesh that is verified; its sidecar takes no configuration. */
+function addRejecting(cluster: ScriptedCluster): ScriptedPod {
+  const late = cluster.addPod("shop", "web-3", "web");
+  late.rejecting = true;
+  late.start();
+  return late;
+}
+
+test("a late pod that another pass has poked a moment ago is asked, and not trusted", async () => {
+  const cluster = await meshAtRest();
+  addRejecting(cluster);
+  const first = startPass(cluster);
+  await cluster.clock.pass(500);
+  await runPass(cluster);
+  expect(cluster.status.sidecars).toMatchObject({ total: 4, verified: 3 });
+  await cluster.clock.run(first);
+  expect(cluster.status.sidecars).toMatchObject({ total: 4, verified: 3 });
+});
+
+test("a late pod that a killed pass has poked is asked, and not trusted", async () => {
+  const cluster = await meshAtRest();
+  addRejecting(cluster);
+  const fates = (verb: string) => (verb === "poke" ? { there: 1, back: 1, killed: "after" as const } : steady("", 0));
+  await expect(runPass(cluster, { fates })).rejects.toThrow(Killed);
+  expect(cluster.pod("shop/web-3").pokes).toBe(1);
+  await runPass(cluster);
+  expect(cluster.status.sidecars).toMatchObject({ total: 4, verified: 3 });
+});
+
+test("a late pod that is verified after its poke is trusted by later passes", async () => {
+  const cluster = await meshAtRest();
+  const late = addRejecting(cluster);
+  const pass = startPass(cluster);
+  await cluster.clock.pass(500);
+  late.rejecting = false;
+  await cluster.clock.run(pass);
+  expect(cluster.status.sidecars).toMatchObject({ total: 4, verified: 4 });
+  expect(late.poke?.unverified).toBeUndefined();
+  cluster.calls.clear();
+  expect(await writesOf(cluster)).toEqual([]);
+  expect(cluster.calls.get("ask")).toBeUndefined();
+});
+
+test("a sidecar that may have started again in the second of its poke is asked", async () => {
+  const cluster = await meshAtRest();
+  const pod = cluster.pod("shop/web-1");
+  pod.sidecarStartedAtMs = (pod.poke?.atMs ?? 0) - 300;
+  cluster.calls.clear();
+  await runPass(cluster);
+  expect(cluster.calls.get("ask")).toBe(1);
+});
+
+test("a pass that has written nothing leaves a silent late pod after its last poke, and names it", async () => {
+  const cluster = await meshAtRest();
+  cluster.addPod("shop", "web-3", "web").stopped = true;
+  const startedMs = cluster.clock.nowMs();
+  await runPass(cluster);
+  expect(cluster.pod("shop/web-3").pokes).toBe(4);
+  expect(cluster.clock.nowMs() - startedMs).toBeLessThan(9_000);
+  expect(cluster.status.sidecars).toMatchObject({ total: 4, verified: 3, unreachable: 1 });
+  expect(cluster.status.lagging?.map(({ pod }) => pod)).toEqual(["shop/web-3"]);
+});
+
+test("EgressCut is taken back while a sidecar that started at the flip lets traffic out", async () => {
+  const cluster = await meshAtRest("on");
+  const late = cluster.addPod("shop", "web-3", "web");
+  // It runs, and the API server does not say so yet.
+  late.sidecarStartedAtMs = undefined;
+  late.rejecting = true;
+  cluster.setOsmConfig({ egress: "false", permissive_traffic_policy_mode: "true" });
+  await runPass(cluster);
+  expect(conditionOf(cluster.status, "EgressCut")?.status).toBe("True");
+  late.sidecarStartedAtMs = Date.parse(cluster.status.convergedAt ?? "") - 500;
+  await runPass(cluster);
+  expect(late.egress).toBe(true);
+  expect(conditionOf(cluster.status, "Converged")?.status).toBe("True");
+  expect(conditionOf(cluster.status, "EgressCut")).toMatchObject({ status: "False", reason: "SidecarsDiffer" });
+});
+
+test("the last pod of a namespace that left the mesh takes its ConfigMaps along, and then nobody takes the Lease", async () => {
+  const cluster = await meshAtRest();
+  cluster.namespaces.set("shop", "unlabelled");
+  cluster.pods.clear();
+  await cluster.clock.pass(130_000);
+  expect(await writesOf(cluster)).toEqual(
+    expect.arrayContaining(["delete shop/osm-sidecar.db", "delete shop/osm-sidecar.web"]),
+  );
+  expect(await writesOf(cluster)).toEqual([]);
+});
+
+test("a pod that hangs in a namespace that is going asks for no ConfigMap", async () => {
+  const cluster = await meshAtRest();
+  cluster.namespaces.set("shop", "terminating");
+  cluster.configMaps.clear();
+  cluster.pod("shop/web-1").terminating = true;
+  for (const name of ["shop/web-2", "shop/db-1"]) cluster.pods.delete(name);
+  await runPass(cluster);
+  expect((await writesOf(cluster)).filter((line) => line.startsWith("take"))).toEqual([]);
+});
