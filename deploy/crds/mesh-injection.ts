@@ -42,6 +42,7 @@ export function meshInjectionDefinition(parameters: Parameters): KubeObject {
     schema: object(
       {
         spec: object({
+          meshName: text(63, { minLength: 1, default: parameters.meshName }),
           images: object({ sidecar: text(512, { minLength: 1, default: parameters.images.sidecar }) }, { default: {} }),
           envoyLogLevel: oneOf(logLevels, { default: defaults.envoyLogLevel }),
           excludedRanges: list(ipv4Range, 256, { default: defaults.excludedRanges }),

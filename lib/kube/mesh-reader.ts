@@ -1,3 +1,4 @@
+import { EgressError } from "../errors.ts";
 import type { MeshService } from "../mesh/in-mesh.ts";
 import type { MeshInjectionSpec } from "../mesh/injection.ts";
 import { apiVersion, injectionName, labels, type MeshPlace, osmConfigName, rolloutName } from "../mesh/names.ts";
@@ -14,6 +15,7 @@ import { decodeSidecarConfigMap } from "./sidecar-config-map.ts";
  * The whole mesh but its pods. The Lease comes first, by itself: where it is found free, whatever its last holder wrote is in
  * the reads that follow; the other way round, a change could fall between two passes.
  *
+ * @throws EgressError `settings-invalid` where the installed mesh has another name
  * @param alsoInMesh  namespaces that are about to get the mesh's label: rendered first, labelled then
  */
 export async function readMesh(
@@ -38,6 +40,7 @@ export async function readMesh(
     read<{ readonly spec?: MeshInjectionSpec }>(connection, `${own}/meshinjections/${injectionName}`),
     read<Rollout>(connection, `${own}/egressrollouts/${rolloutName}`),
   ]);
+  refuseOtherMesh(place, injection?.spec?.meshName);
   const inMesh = new Set([...namespaces, ...alsoInMesh]);
   return {
     osmConfig: osmConfig && decodeOsmConfig(osmConfig),
@@ -48,6 +51,15 @@ export async function readMesh(
     rollout: rollout && { resourceVersion: rollout.metadata.resourceVersion, status: rollout.status ?? {} },
     lease,
   };
+}
+
+/** Its labels select nothing here: every pod of the real mesh would look like one that nobody wants configured. */
+function refuseOtherMesh({ meshName }: MeshPlace, installed = meshName): void {
+  if (installed === meshName) return;
+  throw new EgressError(
+    "settings-invalid",
+    `the mesh of this cluster is named ${installed}, not ${meshName}: give --mesh-name ${installed}, or to the function the parameter meshName`,
+  );
 }
 
 interface ConfigMap {

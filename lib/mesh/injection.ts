@@ -3,10 +3,12 @@ import type { EnvoyLogLevel } from "./osm-config.ts";
 /**
  * MeshInjection's spec: what the injection policy reads when a pod is created.
  *
- * `osm install` owns `images`; the rest is the reconciler's, from the last accepted osm-config. The CRD fills in what is
+ * `osm install` owns `meshName` and `images`; the rest is the reconciler's, from the last accepted osm-config. The CRD fills in what is
  * absent, so the policy always finds every field.
  */
 export interface MeshInjectionSpec {
+  /** Of this cluster's mesh: a pass for another one is a mistake. */
+  readonly meshName?: string;
   readonly images?: { readonly sidecar: string };
   readonly envoyLogLevel?: EnvoyLogLevel;
   /** CIDRs that are not captured. */
@@ -35,4 +37,4 @@ export const injectionDefaults = {
   // Envoy at rest holds about 67 MB.
   sidecarResources: { cpuRequest: "50m", cpuLimit: "500m", memoryRequest: "96Mi", memoryLimit: "256Mi" },
   configNames: {},
-} as const satisfies Omit<Required<MeshInjectionSpec>, "images">;
+} as const satisfies Omit<Required<MeshInjectionSpec>, "meshName" | "images">;

@@ -96,6 +96,6 @@ function differs(map: SidecarConfigMap | undefined, files: WantedConfig["config"
 }
 
 function injectionDiffers(seen: MeshObservation, wanted: Wanted): boolean {
-  const { images: _, ...spec } = seen.injection ?? {};
+  const { meshName: _, images: __, ...spec } = seen.injection ?? {};
   return !isDeepStrictEqual(spec, wanted.injection);
 }

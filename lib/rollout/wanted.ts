@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { type SidecarConfig, sidecarConfig } from "../envoy/sidecar-config.ts";
-import { inMeshDestinations } from "../mesh/in-mesh.ts";
+import { crowdedOut, inMeshDestinations } from "../mesh/in-mesh.ts";
 import { injectionDefaults, type MeshInjectionSpec } from "../mesh/injection.ts";
 import {
   type ConfigProblem,
@@ -58,7 +58,7 @@ export function wantedMesh(seen: MeshObservation, extra: readonly Account[] = []
     running,
     injection: injectionSpec(parsed.settings, accounts),
     configs: new Map(accounts.map((account) => [accountKey(account), { account, config }])),
-    problems: parsed.problems,
+    problems: [...parsed.problems, ...crowding(seen)],
     accepted: parsed.egress !== undefined,
   };
 }
@@ -67,6 +67,14 @@ function readOsmConfig(seen: MeshObservation, last: MeshSettings): OsmConfig {
   if (seen.osmConfig) return parseOsmConfig(seen.osmConfig.data, last);
   const message = "ConfigMap osm-config does not exist; the mesh keeps what it runs until it is back";
   return { egress: undefined, settings: last, problems: [{ key: "egress", message }] };
+}
+
+function crowding({ services }: MeshObservation): readonly ConfigProblem[] {
+  const out = crowdedOut(services);
+  const [first] = out;
+  if (!first) return [];
+  const message = `Services: ${out.length} are too many for a sidecar's configuration and count as outside the mesh, ${first.namespace}/${first.name} among them`;
+  return [{ key: "services", message }];
 }
 
 /** What the mesh runs now: the status and the ConfigMap written last say so; egress is off if there never was a good value. */

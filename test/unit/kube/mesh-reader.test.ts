@@ -57,13 +57,13 @@ const answers: Readonly<Record<string, unknown>> = {
   },
 };
 
-function connectionTo(sent: KubeRequest[]): KubeConnection {
+function connectionTo(sent: KubeRequest[], more: Readonly<Record<string, unknown>> = {}): KubeConnection {
   return {
     server: "https://api",
     async send(request) {
       sent.push(request);
       await new Promise((resolve) => setImmediate(resolve));
-      const answer = answers[request.path];
+      const answer = more[request.path] ?? answers[request.path];
       return answer
         ? { status: 200, text: JSON.stringify(answer), serverTimeMs: 0 }
         : { status: 404, text: "{}", serverTimeMs: 0 };
@@ -97,6 +97,15 @@ test("only what is in the mesh is seen, with who wrote the switch", async () => 
     rollout: undefined,
     lease: undefined,
   });
+});
+
+test("a pass for a mesh of another name than the installed one is refused, before anything is written", async () => {
+  const injection = { spec: { meshName: "prod" } };
+  const path = "/apis/egress.openservicemesh.io/v1alpha1/namespaces/osm-system/meshinjections/osm-config";
+  const reading = (meshName: string) =>
+    readMesh(connectionTo([], { [path]: injection }), { ...meshPlace, meshName }, new ServerClock());
+  await expect(reading("osm")).rejects.toThrow(/settings-invalid.*named prod, not osm: give --mesh-name prod/);
+  expect((await reading("prod")).injection).toEqual(injection.spec);
 });
 
 test("the Lease is read first, and answered before anything else is asked for; eight reads in all", async () => {
