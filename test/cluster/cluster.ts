@@ -19,7 +19,7 @@ export interface Cluster {
   readonly kubeconfigPath: string;
   readonly auditLogPath: string;
   readonly containerd: Containerd;
-  /** Standard output. @throws CommandError */
+  /** Standard output. Longer than any `--timeout` that a caller gives kubectl itself: 120 s. @throws CommandError */
   kubectl(...args: readonly string[]): Promise<string>;
   /** `kubectl apply`, of objects. */
   apply(...objects: readonly object[]): Promise<string>;
@@ -97,7 +97,7 @@ function clusterIn(world: World, containerd: Containerd, kubectlWith: Kubectl, p
     kubeconfigPath: path,
     auditLogPath: world.auditLogPath,
     containerd,
-    kubectl: (...args) => kubectlWith(args),
+    kubectl: (...args) => kubectlWith(args, { timeoutMs: 120_000 }),
     apply: (...objects) => kubectlWith(["apply", "--filename", "-"], { input: listOf(objects) }),
     serverSideApply: (manager, ...objects) =>
       kubectlWith(["apply", "--server-side", "--force-conflicts", "--field-manager", manager, "--filename", "-"], {

@@ -18,7 +18,9 @@ const verifiedWithinMs = 3_000;
 const [shortestPauseMs, longestPauseMs] = [2_000, 5_000];
 
 export function churnSuite(theMesh: () => MeshWorld, counts: { readonly flips: number }): void {
-  test(`under churn each of ${counts.flips} flips is verified within 3 s on every sidecar that ran at the flip`, async () => {
+  test(`under churn each of ${counts.flips} flips is verified within 3 s on every sidecar that ran at the flip`, {
+    timeout: 60_000 + counts.flips * 10_000,
+  }, async () => {
     const mesh = theMesh();
     const connection = openKubeconfig({ kubeconfig: mesh.cluster.kubeconfigPath });
     const versions = watchEgressVersions(connection);
