@@ -37,11 +37,7 @@ export function freshSuite(theMesh: () => MeshWorld): void {
     for (const account of sampleAccounts) {
       await mesh.cluster.kubectl("rollout", "status", `deployment/${account}`, "-n", sampleNamespace, "--timeout=90s");
     }
-    const status = await mesh.untilStatus(
-      "on",
-      (it) => isOn(it, true) && it.sidecars?.verified === 3,
-      podsWithinMs,
-    );
+    const status = await mesh.untilStatus("on", (it) => isOn(it, true) && it.sidecars?.verified === 3, podsWithinMs);
     expect(status.history?.map(({ to }) => to)).toEqual([true]);
     const from = await podOf(mesh.cluster, sampleNamespace, "bookbuyer");
     expect((await probeOnce(mesh.cluster, from, "tcp", mesh.world.outside.sites.tcp.target)).reached).toBe(true);
