@@ -24,6 +24,16 @@ export async function podsOf(cluster: Cluster, namespace: string, app?: string):
 
 /** The seed's own line. */
 export function patchEgress(cluster: Cluster, value: string): Promise<string> {
-  const patch = JSON.stringify({ data: { egress: value } });
-  return cluster.kubectl("patch", "ConfigMap", "osm-config", "-n", "osm-system", "-p", patch, "--type=merge");
+  return patchConfig(cluster, JSON.stringify({ data: { egress: value } }), "merge");
+}
+
+/** @param flags  of `kubectl patch`, besides */
+export function patchConfig(
+  cluster: Cluster,
+  patch: string,
+  type: "merge" | "json",
+  ...flags: readonly string[]
+): Promise<string> {
+  const target = ["ConfigMap", "osm-config", "-n", "osm-system"];
+  return cluster.kubectl("patch", ...target, "-p", patch, `--type=${type}`, ...flags);
 }
