@@ -132,7 +132,7 @@ export function badValuesSuite(theMesh: () => MeshWorld): void {
       });
       const messages = newProblems.map((problem) => `${problem}. The mesh keeps egress on`);
       expect(events.toSorted()).toEqual(messages.toSorted());
-      expect(bus.map(({ detail }) => detail["problem"]).toSorted()).toEqual(messages.toSorted());
+      expect(bus.map(({ detail }) => String(detail["problem"])).toSorted()).toEqual(messages.toSorted());
       expect(bus.map(({ detail }) => detail["raw"])).toEqual(
         expect.arrayContaining(["", " true", "yes", "on", "tRUE", "ture", null]),
       );
