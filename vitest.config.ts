@@ -44,7 +44,7 @@ export default defineConfig({
           name: "world",
           include: world,
           setupFiles: ["test/fast-check.setup.ts"],
-          testTimeout: 120_000,
+          testTimeout: 300_000,
           hookTimeout: 10 * 60_000,
           fileParallelism: false,
           sequence: { concurrent: false },

@@ -19,18 +19,25 @@ export interface Cluster {
   readonly kubeconfigPath: string;
   readonly auditLogPath: string;
   readonly containerd: Containerd;
-  /** Standard output. @throws CommandError */
+  /** Standard output. Longer than any `--timeout` that a caller gives kubectl itself: 120 s. @throws CommandError */
   kubectl(...args: readonly string[]): Promise<string>;
   /** `kubectl apply`, of objects. */
   apply(...objects: readonly object[]): Promise<string>;
-  /** `kubectl apply --server-side --force-conflicts`, as a GitOps tool with that field manager. */
-  serverSideApply(manager: string, ...objects: readonly object[]): Promise<string>;
+  /** `kubectl apply --server-side`, of one object. @returns the object as it is then, in JSON */
+  serverSideApply(manifest: object, options: ServerSideApplyOptions): Promise<string>;
   /** Standard output of a command in a container. */
   exec(namespace: string, pod: string, container: string, ...command: readonly string[]): Promise<string>;
   importImage(image: Pick<BuiltImage, "archive">): Promise<void>;
   /** Sends a signal to the first process of a running container, as the node's administrator can. */
   signal(namespace: string, pod: string, container: string, signal: NodeJS.Signals): Promise<void>;
   stop(): Promise<void>;
+}
+
+export interface ServerSideApplyOptions {
+  /** Field manager. */
+  readonly manager: string;
+  /** Takes over what others have set; without, another value of theirs is a conflict, and the command fails. */
+  readonly force?: boolean;
 }
 
 export interface ClusterOptions extends ControlPlaneOptions {
@@ -97,12 +104,12 @@ function clusterIn(world: World, containerd: Containerd, kubectlWith: Kubectl, p
     kubeconfigPath: path,
     auditLogPath: world.auditLogPath,
     containerd,
-    kubectl: (...args) => kubectlWith(args),
+    kubectl: (...args) => kubectlWith(args, { timeoutMs: 120_000 }),
     apply: (...objects) => kubectlWith(["apply", "--filename", "-"], { input: listOf(objects) }),
-    serverSideApply: (manager, ...objects) =>
-      kubectlWith(["apply", "--server-side", "--force-conflicts", "--field-manager", manager, "--filename", "-"], {
-        input: listOf(objects),
-      }),
+    serverSideApply(manifest, { manager, force = false }) {
+      const flags = [`--force-conflicts=${force}`, "--field-manager", manager, "--output", "json", "--filename", "-"];
+      return kubectlWith(["apply", "--server-side", ...flags], { input: JSON.stringify(manifest) });
+    },
     exec: (namespace, pod, container, ...command) =>
       kubectlWith(["exec", "--namespace", namespace, pod, "--container", container, "--", ...command]),
     importImage: (image) => containerd.importImage(image),

@@ -148,9 +148,9 @@ test("routes say their version too, where a chain refers to them, and count what
   const lds = good.files["lds.json"].replace(`"filter_chains":[`, `"filter_chains":[${JSON.stringify(chain)},`);
   await running.put({ ...good.files, "lds.json": lds });
   await expect.poll(async () => (await running.ask()).says.routes, { timeout: 5_000 }).toBe(good.digest);
-  const { refusedUpdates } = (await running.ask()).says;
+  expect((await running.ask()).says.refusedUpdates).toBe(0);
   await running.put({ ...good.files, "lds.json": lds, "rds.json": `{"version_info":"x","resources":[{}]}` });
-  await expect.poll(async () => (await running.ask()).says.refusedUpdates).toBeGreaterThan(refusedUpdates);
+  await expect.poll(async () => (await running.ask()).says.refusedUpdates).toBeGreaterThan(0);
   expect((await running.ask()).says.routes).toBe(good.digest);
 });
 

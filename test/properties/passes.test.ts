@@ -5,7 +5,7 @@ import type { PassOutcome } from "#lib/reconcile/pass.ts";
 import { conditionOf } from "#lib/rollout/status.ts";
 import type { ScriptedCluster } from "../scripted/cluster.ts";
 import { meshAtRest } from "../scripted/mesh.ts";
-import { runPass, startPass, writesOf } from "../scripted/pass.ts";
+import { runPass, startPass, unfinished, writesOf } from "../scripted/pass.ts";
 import type { Fates } from "../scripted/ports.ts";
 
 const isFull = process.env["OSM_TEST_COUNTS"] === "full";
@@ -42,7 +42,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({ fates, kind: fc.constantFrom("hint" as const, "drift" as const) }).map(
       (options): Step =>
         (cluster, passes) => {
-          passes.push(startPass(cluster, options).catch(() => undefined));
+          passes.push(startPass(cluster, options).catch(unfinished));
         },
     ),
   },

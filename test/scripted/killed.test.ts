@@ -4,7 +4,7 @@ import type { PassOutcome } from "#lib/reconcile/pass.ts";
 import { conditionOf } from "#lib/rollout/status.ts";
 import type { ScriptedCluster } from "./cluster.ts";
 import { meshAtRest } from "./mesh.ts";
-import { runPass, writesOf } from "./pass.ts";
+import { runPass, unfinished, writesOf } from "./pass.ts";
 import { type Fate, Killed } from "./ports.ts";
 
 const calm: Fate = { there: 1, back: 1 };
@@ -113,7 +113,7 @@ describe.each(scenarios)("$name", { timeout: 60_000 }, (scenario) => {
     for (let at = 0; at < calls; at++) {
       const cluster = await atChange(scenario);
       const fates = (_: string, index: number) => (index === at ? { ...calm, there: 40_000 } : calm);
-      const frozen = runPass(cluster, { fates, budgetMs: 90_000 }).catch((error: unknown) => error);
+      const frozen = runPass(cluster, { fates, budgetMs: 90_000 }).catch(unfinished);
       await cluster.clock.pass(untilAgainMs);
       await runPass(cluster);
       await frozen;
@@ -136,11 +136,11 @@ test("killed twice on the way there and back: nobody is trusted for what an earl
       const killedAt = (at: number) => (_: string, index: number) =>
         index === at ? { ...calm, killed: "after" as const } : calm;
       cluster.setOsmConfig({ egress: "true", permissive_traffic_policy_mode });
-      await runPass(cluster, { fates: killedAt(first) }).catch(() => undefined);
+      await runPass(cluster, { fates: killedAt(first) }).catch(unfinished);
       await cluster.clock.pass(untilAgainMs);
       cluster.setOsmConfig({ egress: "false", permissive_traffic_policy_mode });
       for (const pod of cluster.pods.values()) pod.missedPokes = 1;
-      await runPass(cluster, { fates: killedAt(second) }).catch(() => undefined);
+      await runPass(cluster, { fates: killedAt(second) }).catch(unfinished);
       await cluster.clock.pass(untilAgainMs);
       // The queue brings the message back, and a pass over such a one asks and waits for everybody.
       await runPass(cluster, { kind: "drift" });

@@ -1,7 +1,8 @@
+import { EgressError } from "#lib/errors.ts";
 import type { PassContext, PassOutcome } from "#lib/reconcile/pass.ts";
 import { reconcileCluster } from "#lib/reconcile/reconcile-cluster.ts";
 import type { ScriptedCluster } from "./cluster.ts";
-import { type Fates, scriptedPorts } from "./ports.ts";
+import { type Fates, Killed, scriptedPorts } from "./ports.ts";
 
 export interface PassOptions {
   readonly kind?: "hint" | "drift";
@@ -44,4 +45,9 @@ export async function writesOf(cluster: ScriptedCluster, options: PassOptions = 
   cluster.writes = [];
   await runPass(cluster, options);
   return cluster.writes;
+}
+
+/** For a pass that need not finish: the script has killed it, or it says why it could not. @throws everything else */
+export function unfinished(error: unknown): undefined {
+  if (!(error instanceof Killed) && !(error instanceof EgressError)) throw error;
 }

@@ -5,6 +5,7 @@ import { wantedMesh } from "#lib/rollout/wanted.ts";
 import { Clock } from "./clock.ts";
 import type { ScriptedCluster } from "./cluster.ts";
 import { meshAtRest } from "./mesh.ts";
+import { unfinished } from "./pass.ts";
 import { Killed, scriptedPorts } from "./ports.ts";
 
 /** What a test stands on can fail: each row is something that the fake must not let through. */
@@ -138,4 +139,10 @@ describe("a fate", () => {
     await cluster.clock.pass(60);
     expect(cluster.writes).toEqual("lateMs" in difference ? ["injection"] : writes);
   });
+});
+
+test("only a kill and a pass that says why it could not finish are forgiven", () => {
+  expect(unfinished(new Killed("ask"))).toBeUndefined();
+  expect(unfinished(new EgressError("object-conflict", "ConfigMap shop/osm-sidecar.web"))).toBeUndefined();
+  expect(() => unfinished(new TypeError("a fault"))).toThrow("a fault");
 });

@@ -5,11 +5,14 @@ import { appSpec } from "./sample-mesh.ts";
 
 /** A mesh in which nothing stands still: Services, endpoints and pods change every 50 to 300 ms. */
 export interface Churn {
-  /** Changes made so far, by kind. */
+  /** Changes that the API server has taken so far, by kind. */
   readonly made: Readonly<Record<ChurnKind, number>>;
   /** Ends it and takes away what it made. @throws when one of its own changes failed */
   stop(): Promise<void>;
 }
+
+/** Its pods' names begin with it. */
+export const churnPrefix = "churn-";
 
 export type ChurnKind = "service" | "endpoint" | "pod";
 
@@ -38,19 +41,16 @@ export function startChurn(
 
   const create = (plural: string, body: object) =>
     expectOk(connection, { method: "POST", path: `${core}/${plural}`, body });
-  const remove = async (plural: string, name: string) => {
-    await connection.send({ method: "DELETE", path: `${core}/${plural}/${name}` });
-  };
+  const remove = (plural: string, name: string) =>
+    expectOk(connection, { method: "DELETE", path: `${core}/${plural}/${name}` });
   const pick = <T>(from: readonly T[]): T | undefined => from[Math.floor(random() * from.length)];
 
   async function changeService(): Promise<void> {
-    made.service++;
     if (services.length >= maxServices || (services.length > 0 && random() < 0.4)) {
       await remove("services", services.splice(Math.floor(random() * services.length), 1)[0] ?? "");
       return;
     }
-    const name = `churn-${serial++}`;
-    services.push(name);
+    const name = `${churnPrefix}${serial++}`;
     const port = 80 + Math.floor(random() * 3);
     await create("services", {
       apiVersion: "v1",
@@ -58,11 +58,11 @@ export function startChurn(
       metadata: { name },
       spec: { selector: { churn: "yes" }, ports: [{ port, targetPort: 8080 }] },
     });
+    services.push(name);
   }
 
   async function changeEndpoint(): Promise<void> {
-    made.endpoint++;
-    await connection.send({
+    await expectOk(connection, {
       method: "PATCH",
       path: `${core}/pods/${pick(backends) ?? ""}`,
       contentType: "application/merge-patch+json",
@@ -71,27 +71,27 @@ export function startChurn(
   }
 
   async function changePod(): Promise<void> {
-    made.pod++;
     if (pods.length >= maxPods || (pods.length > 0 && random() < 0.4)) {
       await remove("pods", pods.shift() ?? "");
       return;
     }
-    const name = `churn-${serial++}`;
-    pods.push(name);
+    const name = `${churnPrefix}${serial++}`;
     await create("pods", {
       apiVersion: "v1",
       kind: "Pod",
       metadata: { name, labels: { churn: "yes" } },
       spec: appSpec("bookthief"),
     });
+    pods.push(name);
   }
 
+  const change = { service: changeService, endpoint: changeEndpoint, pod: changePod };
   const running = (async () => {
     while (!stopped.signal.aborted) {
       const dice = random();
-      if (dice < podShare) await changePod();
-      else if (dice < podShare + serviceShare) await changeService();
-      else await changeEndpoint();
+      const kind = dice < podShare ? "pod" : dice < podShare + serviceShare ? "service" : "endpoint";
+      await change[kind]();
+      made[kind]++;
       const pauseMs = shortestMs + random() * (longestMs - shortestMs);
       await sleep(pauseMs, undefined, { signal: stopped.signal }).catch(() => undefined);
     }

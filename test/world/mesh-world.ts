@@ -23,7 +23,10 @@ export interface MeshWorld {
   /** `osm install` with the forwarder's settings of this world, and whatever flags besides. @throws when it fails */
   install(...flags: readonly string[]): Promise<string>;
   status(): Promise<RolloutStatus>;
-  /** @throws when the status does not get there in time, with the one it had */
+  /**
+   * @param withinMs  default 10 s: much less than the schedule's minute, which would make good an event that was lost
+   * @throws          when the status does not get there in time, with the one it had
+   */
   untilStatus(what: string, reached: (status: RolloutStatus) => boolean, withinMs?: number): Promise<RolloutStatus>;
   stop(): Promise<void>;
 }
@@ -94,7 +97,7 @@ function meshWorld(world: World, cluster: Cluster, aws: AwsSide): MeshWorld {
       return result.stdout;
     },
     status,
-    async untilStatus(what, reached, withinMs = 30_000) {
+    async untilStatus(what, reached, withinMs = 10_000) {
       let last: RolloutStatus = {};
       const reachedStatus = async () => {
         last = await status();

@@ -54,13 +54,18 @@ export interface RunningProbe {
   /** The first line with that event, as soon as it comes. @throws after `withinMs` */
   until(event: string, withinMs: number): Promise<ProbeLine>;
   readonly ended: boolean;
+  /** A line on its standard input; what `tcp-hold` does with it, see there. */
+  send(line: string): void;
   /** Ends this end of it; the process in the pod ends at its next line of output, or with the pod. */
   stop(): void;
 }
 
 export function startProbe(cluster: Cluster, { namespace, pod }: PodRef, ...probe: readonly string[]): RunningProbe {
-  const target = ["exec", "--namespace", namespace, pod, "--container", "app", "--", "/bin/probe", ...probe];
-  const child = spawn(join(cluster.world.directory, "bin/kubectl"), target, { stdio: ["ignore", "pipe", "ignore"] });
+  const where = ["--namespace", namespace, pod, "--container", "app"];
+  const target = ["exec", "--stdin", ...where, "--", "/bin/probe", ...probe];
+  const child = spawn(join(cluster.world.directory, "bin/kubectl"), target, { stdio: ["pipe", "pipe", "ignore"] });
+  // It may end with a line on its way: whoever sent that waits for its echo in vain, and says so.
+  child.stdin.on("error", () => undefined);
   const lines: ProbeLine[] = [];
   let ended = false;
   let news = Promise.withResolvers<void>();
@@ -95,6 +100,7 @@ export function startProbe(cluster: Cluster, { namespace, pod }: PodRef, ...prob
         await Promise.race([news.promise, late]);
       }
     },
+    send: (line) => void child.stdin.write(`${line}\n`),
     stop: () => void child.kill("SIGKILL"),
   };
 }

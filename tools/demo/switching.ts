@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { isCut } from "#test/world/expect-status.ts";
+import { cutWithinMs, isCut } from "#test/world/expect-status.ts";
 import { type RunningProbe, startProbe } from "#test/world/probe.ts";
 import { sampleNamespace } from "#test/world/sample-mesh.ts";
 import type { Hop } from "./journey.ts";
@@ -77,7 +77,7 @@ export async function offAgain(stage: Stage, { sending, idle, inMesh }: OpenConn
   const sendingCut = await sending.until("closed", 10_000);
   tell("The sending connection is cut already. Envoy cuts the idle one when its drain time is over, 5 s.");
   const idleCut = await idle.until("closed", 10_000);
-  const status = await mesh.untilStatus("cut", isCut, 10_000);
+  const status = await mesh.untilStatus("cut", isCut, cutWithinMs);
   const echoed = Number(inMesh.lines.at(-1)?.["echoed"] ?? 0);
   await sleep(1_200);
   const echoedLater = Number(inMesh.lines.at(-1)?.["echoed"] ?? 0);

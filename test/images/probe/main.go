@@ -5,7 +5,8 @@
 //	probe tls HOST:PORT               one TLS handshake and HTTP request, certificate not verified
 //	probe tcp HOST:PORT [TEXT]        connect, send a line, read the echo, close
 //	probe udp HOST:PORT [TEXT]        one datagram, wait for the echo
-//	probe tcp-hold HOST:PORT          connect, send one line, then stay idle until the other side closes
+//	probe tcp-hold HOST:PORT          connect, send one line, then stay idle until the other side closes; a line on
+//	                                  standard input is sent on, and {"event":"echo"} when it is back
 //	probe tcp-send HOST:PORT [MS]     connect and send a line every MS (default 100) until it is cut
 //	probe http-send URL [MS]          one request every MS on one kept-alive connection; only failures and changes are printed
 //	probe server [PORT]               HTTP on PORT (default 8080) and TCP echo on PORT+1
@@ -199,10 +200,22 @@ func open(target string) (net.Conn, *bufio.Reader) {
 }
 
 func hold(target string) {
-	_, reader := open(target)
+	connection, reader := open(target)
 	opened := time.Now()
-	_, err := reader.ReadByte()
-	say("closed", line{"error": fmt.Sprint(err), "afterMs": time.Since(opened).Milliseconds()})
+	// Standard input may be at its end from the start: then nothing is sent, and the connection is held all the same.
+	go func() {
+		for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+			fmt.Fprintln(connection, lines.Text())
+		}
+	}()
+	for {
+		text, err := reader.ReadString('\n')
+		if err != nil {
+			say("closed", line{"error": err.Error(), "afterMs": time.Since(opened).Milliseconds()})
+			return
+		}
+		say("echo", line{"text": strings.TrimSpace(text)})
+	}
 }
 
 func send(target string, every time.Duration) {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isOn } from "../expect-status.ts";
+import { isOn, podsWithinMs } from "../expect-status.ts";
 import { podOf } from "../mesh-pods.ts";
 import type { MeshWorld } from "../mesh-world.ts";
 import { probeOnce } from "../probe.ts";
@@ -37,7 +37,7 @@ export function freshSuite(theMesh: () => MeshWorld): void {
     for (const account of sampleAccounts) {
       await mesh.cluster.kubectl("rollout", "status", `deployment/${account}`, "-n", sampleNamespace, "--timeout=90s");
     }
-    const status = await mesh.untilStatus("on", (it) => isOn(it, true) && it.sidecars?.verified === 3);
+    const status = await mesh.untilStatus("on", (it) => isOn(it, true) && it.sidecars?.verified === 3, podsWithinMs);
     expect(status.history?.map(({ to }) => to)).toEqual([true]);
     const from = await podOf(mesh.cluster, sampleNamespace, "bookbuyer");
     expect((await probeOnce(mesh.cluster, from, "tcp", mesh.world.outside.sites.tcp.target)).reached).toBe(true);
@@ -46,6 +46,8 @@ export function freshSuite(theMesh: () => MeshWorld): void {
   test("osm install again without the flag: still on", async () => {
     const mesh = theMesh();
     await mesh.install();
+    const path = "jsonpath={.data.egress}";
+    expect(await mesh.cluster.kubectl("get", "cm", "osm-config", "-n", "osm-system", "-o", path)).toBe("true");
     const from = await podOf(mesh.cluster, sampleNamespace, "bookbuyer");
     expect(isOn(await mesh.status(), true)).toBe(true);
     expect((await probeOnce(mesh.cluster, from, "tcp", mesh.world.outside.sites.tcp.target)).reached).toBe(true);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isOn } from "../expect-status.ts";
+import { isOn, podsWithinMs } from "../expect-status.ts";
 import { patchEgress, podOf } from "../mesh-pods.ts";
 import type { MeshWorld } from "../mesh-world.ts";
 import { type PodRef, probeOnce } from "../probe.ts";
@@ -23,6 +23,9 @@ async function reachable(mesh: MeshWorld, from: PodRef): Promise<Record<string, 
   return Object.fromEntries(await Promise.all(attempts));
 }
 
+/** Passes list all Services of the cluster: this one must not become a destination of the mesh. */
+const serviceOutside = ["http", "http://outsider.default/"] as const;
+
 const nothing = { HTTP: false, TLS: false, TCP: false, UDP: false };
 /** UDP is not proxied: it stays closed. */
 const allTcp = { HTTP: true, TLS: true, TCP: true, UDP: false };
@@ -39,7 +42,11 @@ export function seedSuite(theMesh: () => MeshWorld): void {
     for (const account of sampleAccounts) {
       await mesh.cluster.kubectl("rollout", "status", `deployment/${account}`, "-n", sampleNamespace, "--timeout=90s");
     }
-    const status = await mesh.untilStatus("six verified", (it) => isOn(it, false) && it.sidecars?.verified === 6);
+    const status = await mesh.untilStatus(
+      "six verified",
+      (it) => isOn(it, false) && it.sidecars?.verified === 6,
+      podsWithinMs,
+    );
     expect(status.sidecars).toMatchObject({ total: 6, verified: 6 });
   });
 
@@ -67,23 +74,24 @@ export function seedSuite(theMesh: () => MeshWorld): void {
     });
     await mesh.cluster.apply(service("default", "outsider"));
     await mesh.cluster.kubectl("wait", "--for=condition=Ready", "pod/outsider", "--timeout=60s");
-    expect(await reachable(mesh, { namespace: "default", pod: "outsider" })).toEqual({ ...allTcp, UDP: true });
+    const outsider = { namespace: "default", pod: "outsider" };
+    expect(await reachable(mesh, outsider)).toEqual({ ...allTcp, UDP: true });
+    expect(await probeOnce(mesh.cluster, outsider, ...serviceOutside)).toMatchObject({ reached: true });
   });
 
   test("an in-cluster Service outside the mesh counts as egress: off, it is refused", async () => {
     const { cluster } = theMesh();
-    expect(await probeOnce(cluster, await buyer(), "http", "http://outsider.default/")).toMatchObject({
-      reached: false,
-    });
+    expect(await probeOnce(cluster, await buyer(), ...serviceOutside)).toMatchObject({ reached: false });
   });
 
   test('the seed\'s patch to "true": the outside is reachable by TCP, and so is the Service outside the mesh', async () => {
     const mesh = theMesh();
     await patchEgress(mesh.cluster, "true");
-    await mesh.untilStatus("on", (it) => isOn(it, true));
+    const on = await mesh.untilStatus("on", (it) => isOn(it, true));
+    expect(on.history?.[0]).toMatchObject({ to: true, source: "osm.forwarder" });
     const from = await buyer();
     expect(await reachable(mesh, from)).toEqual(allTcp);
-    expect(await probeOnce(mesh.cluster, from, "http", "http://outsider.default/")).toMatchObject({ reached: true });
+    expect(await probeOnce(mesh.cluster, from, ...serviceOutside)).toMatchObject({ reached: true });
   });
 
   test("osm install again without the flag: still on", async () => {
@@ -96,11 +104,14 @@ export function seedSuite(theMesh: () => MeshWorld): void {
     expect((await probeOnce(mesh.cluster, await buyer(), ...waysOut(mesh).TCP)).reached).toBe(true);
   });
 
-  test('the seed\'s patch to "false": unreachable', async () => {
+  test('the seed\'s patch to "false": unreachable, and so is the Service outside the mesh', async () => {
     const mesh = theMesh();
     await patchEgress(mesh.cluster, "false");
-    await mesh.untilStatus("off", (it) => isOn(it, false));
-    expect(await reachable(mesh, await buyer())).toEqual(nothing);
+    const off = await mesh.untilStatus("off", (it) => isOn(it, false));
+    expect(off.history?.[0]).toMatchObject({ to: false, source: "osm.forwarder" });
+    const from = await buyer();
+    expect(await reachable(mesh, from)).toEqual(nothing);
+    expect(await probeOnce(mesh.cluster, from, ...serviceOutside)).toMatchObject({ reached: false });
   });
 
   test("osm egress enable and disable come back when every sidecar is verified, and say so", async () => {
