@@ -5,7 +5,7 @@ import { annotations, apiVersion, injectionName, type MeshPlace, osmConfigName }
 import type { ClusterPorts } from "../reconcile/ports.ts";
 import { type KubeConnection, maxInFlight, metadataOnly } from "./connection.ts";
 import { Lease, leaseNumber, ServerClock } from "./lease.ts";
-import { readMesh } from "./mesh-reader.ts";
+import { readGlance, readMesh } from "./mesh-reader.ts";
 import { apply, expectOk } from "./objects.ts";
 import { patientConnection } from "./patient-connection.ts";
 import { pokeText, readPods } from "./pod-reader.ts";
@@ -38,17 +38,24 @@ export function clusterPorts(
   const clock = new ServerClock();
   const lease = new Lease(connection, osmNamespace, passId, clock);
   const limit = pLimit(maxInFlight);
-  let isOver = false;
-  const inTurn = <T>(send: () => Promise<T>): Promise<T> =>
-    limit(() => {
-      if (isOver) throw new EgressError("api-unavailable", "not sent: the pass is over");
+  let ended = 0;
+  const inTurn = <T>(send: () => Promise<T>): Promise<T> => {
+    const endedBefore = ended;
+    return limit(() => {
+      if (ended !== endedBefore) throw new EgressError("api-unavailable", "not sent: the pass is over");
       return send();
     });
+  };
   let osmConfigUid: string | undefined;
 
   return {
-    async readMesh() {
-      const seen = await readMesh(patient, place, clock, alsoInMesh);
+    async glance() {
+      const glance = await readGlance(patient, place, clock);
+      osmConfigUid = glance.osmConfig?.uid;
+      return glance;
+    },
+    async readMesh(glance) {
+      const seen = await readMesh(patient, place, clock, { glance, alsoInMesh });
       osmConfigUid = seen.osmConfig?.uid;
       return seen;
     },
@@ -114,7 +121,7 @@ export function clusterPorts(
       }),
 
     end: () => {
-      isOver = true;
+      ended++;
     },
     requestsSent: () => sent,
     nowMs: () => Date.now(),

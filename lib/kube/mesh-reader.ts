@@ -2,7 +2,7 @@ import { EgressError } from "../errors.ts";
 import type { MeshService } from "../mesh/in-mesh.ts";
 import type { MeshInjectionSpec } from "../mesh/injection.ts";
 import { apiVersion, injectionName, labels, type MeshPlace, osmConfigName, rolloutName } from "../mesh/names.ts";
-import type { Account, MeshObservation, ObservedOsmConfig } from "../rollout/observation.ts";
+import type { Account, Glance, MeshObservation, ObservedOsmConfig } from "../rollout/observation.ts";
 import type { RolloutStatus } from "../rollout/status.ts";
 import { type KubeConnection, metadataOnly } from "./connection.ts";
 import { keyOwners, type ManagedFieldsEntry } from "./field-owners.ts";
@@ -12,22 +12,46 @@ import { read } from "./objects.ts";
 import { decodeSidecarConfigMap } from "./sidecar-config-map.ts";
 
 /**
- * The whole mesh but its pods. The Lease comes first, by itself: where it is found free, whatever its last holder wrote is in
- * the reads that follow; the other way round, a change could fall between two passes.
+ * The Lease, and then osm-config and the status. The Lease comes first, by itself: where it is found free, whatever its last
+ * holder wrote is in the reads that follow; the other way round, a change could fall between two passes.
+ */
+export async function readGlance(connection: KubeConnection, place: MeshPlace, clock: ServerClock): Promise<Glance> {
+  const lease = await readLease(connection, place.osmNamespace, clock);
+  const [osmConfig, rollout] = await Promise.all([
+    read<ConfigMap>(connection, `/api/v1/namespaces/${place.osmNamespace}/configmaps/${osmConfigName}`),
+    read<Rollout>(connection, `${ownPath(place)}/egressrollouts/${rolloutName}`),
+  ]);
+  return {
+    osmConfig: osmConfig && decodeOsmConfig(osmConfig),
+    rollout: rollout && { resourceVersion: rollout.metadata.resourceVersion, status: rollout.status ?? {} },
+    lease,
+  };
+}
+
+function ownPath(place: MeshPlace): string {
+  return `/apis/${apiVersion}/namespaces/${place.osmNamespace}`;
+}
+
+interface ReadOptions {
+  /** What is known from a moment ago; without it everything is read. */
+  readonly glance?: Glance | undefined;
+  /** Namespaces that are about to get the mesh's label: rendered first, labelled then. */
+  readonly alsoInMesh?: readonly string[];
+}
+
+/**
+ * The whole mesh but its pods.
  *
  * @throws EgressError `settings-invalid` where the installed mesh has another name
- * @param alsoInMesh  namespaces that are about to get the mesh's label: rendered first, labelled then
  */
 export async function readMesh(
   connection: KubeConnection,
   place: MeshPlace,
   clock: ServerClock,
-  alsoInMesh: readonly string[] = [],
+  { glance, alsoInMesh = [] }: ReadOptions = {},
 ): Promise<MeshObservation> {
-  const own = `/apis/${apiVersion}/namespaces/${place.osmNamespace}`;
-  const lease = await readLease(connection, place.osmNamespace, clock);
-  const [osmConfig, namespaces, accounts, services, configMaps, injection, rollout] = await Promise.all([
-    read<ConfigMap>(connection, `/api/v1/namespaces/${place.osmNamespace}/configmaps/${osmConfigName}`),
+  const first = glance ?? (await readGlance(connection, place, clock));
+  const [namespaces, accounts, services, configMaps, injection] = await Promise.all([
     listAll(connection, "/api/v1/namespaces", decodeNamespace, {
       query: { labelSelector: `${labels.monitoredBy}=${place.meshName}` },
       accept: metadataOnly.list,
@@ -37,19 +61,16 @@ export async function readMesh(
     listAll(connection, "/api/v1/configmaps", decodeSidecarConfigMap, {
       query: { labelSelector: `${labels.sidecarConfig}=${place.meshName}` },
     }),
-    read<{ readonly spec?: MeshInjectionSpec }>(connection, `${own}/meshinjections/${injectionName}`),
-    read<Rollout>(connection, `${own}/egressrollouts/${rolloutName}`),
+    read<{ readonly spec?: MeshInjectionSpec }>(connection, `${ownPath(place)}/meshinjections/${injectionName}`),
   ]);
   refuseOtherMesh(place, injection?.spec?.meshName);
   const inMesh = new Set([...namespaces, ...alsoInMesh]);
   return {
-    osmConfig: osmConfig && decodeOsmConfig(osmConfig),
+    ...first,
     accounts: accounts.filter((account) => inMesh.has(account.namespace)),
     services: services.filter((service) => inMesh.has(service.namespace)),
     configMaps,
     injection: injection?.spec,
-    rollout: rollout && { resourceVersion: rollout.metadata.resourceVersion, status: rollout.status ?? {} },
-    lease,
   };
 }
 

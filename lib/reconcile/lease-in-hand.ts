@@ -1,5 +1,4 @@
-import { highestFencing } from "../rollout/config-writes.ts";
-import type { MeshObservation } from "../rollout/observation.ts";
+import type { ObservedLease } from "../rollout/observation.ts";
 import type { ClusterPorts, HeldLease } from "./ports.ts";
 
 /** A Lease is renewed when this much of its 20 s has gone. */
@@ -16,8 +15,12 @@ export class LeaseInHand {
   }
 
   /** @returns undefined when somebody else was faster */
-  static async take(ports: ClusterPorts, before: MeshObservation): Promise<LeaseInHand | undefined> {
-    const held = await ports.takeLease(before.lease, highestFencing(before));
+  static async take(
+    ports: ClusterPorts,
+    seen: ObservedLease | undefined,
+    atLeast: number,
+  ): Promise<LeaseInHand | undefined> {
+    const held = await ports.takeLease(seen, atLeast);
     return held && new LeaseInHand(ports, held);
   }
 

@@ -1,5 +1,11 @@
 import { EgressError } from "../errors.ts";
-import { type ConfigMapWrite, configWrites, orphans, unknownAccounts } from "../rollout/config-writes.ts";
+import {
+  type ConfigMapWrite,
+  configWrites,
+  highestFencing,
+  orphans,
+  unknownAccounts,
+} from "../rollout/config-writes.ts";
 import type { RefusedAccount } from "../rollout/next-status.ts";
 import { accountKey, type MeshObservation, type ObservedLease, type ObservedPod } from "../rollout/observation.ts";
 import { runningSidecars, wantedDigestOf } from "../rollout/pod-checks.ts";
@@ -39,23 +45,30 @@ export function heldByAnother(lease: ObservedLease): boolean {
  * An exception leaves the Lease as it is. A request without an answer may still be carried out, pods may be unpoked and
  * the status untrue; the Lease that expires unreleased tells the next pass to stamp, poke and ask everybody.
  *
- * @param podsBefore  for accounts and orphans that only the list of pods tells of
  * @returns "again" when the Lease went to somebody else, or the pass was asked to look again
  */
 export async function writeUnderLease(
   ports: ClusterPorts,
   context: PassContext,
-  before: MeshObservation,
+  before: Before,
   memory: PassMemory,
-  podsBefore?: readonly ObservedPod[],
 ): Promise<Written | "again"> {
   memory.holdsLease = true;
-  const lease = await LeaseInHand.take(ports, before);
-  const result = lease ? await writeAndTell({ ports, context, memory, lease }, before, podsBefore) : "again";
+  const lease = await LeaseInHand.take(ports, before.lease, before.fencing);
+  const result = lease ? await writeAndTell({ ports, context, memory, lease }, before) : "again";
   memory.holdsLease = false;
   if (result !== "lost") return result;
   context.log.warn("Lease lost before it was released", { number: lease?.number });
   return "again";
+}
+
+/** What a pass knows before it takes the Lease. */
+export interface Before {
+  readonly lease: ObservedLease | undefined;
+  /** The number that it must exceed, as far as it is known. */
+  readonly fencing: number;
+  /** For accounts and orphans that only the list of pods tells of. */
+  readonly pods?: readonly ObservedPod[];
 }
 
 /** A pass while it holds the Lease. */
@@ -68,17 +81,23 @@ interface Holder {
 
 async function writeAndTell(
   holder: Holder,
-  before: MeshObservation,
-  podsBefore: readonly ObservedPod[] | undefined,
+  { lease: leaseBefore, pods: podsBefore }: Before,
 ): Promise<Written | "again" | "lost"> {
   const { ports, memory, lease } = holder;
-  const seen = await ports.readMesh();
+  const seen = await ports.readMesh().catch(async (error: unknown) => {
+    // Nothing is written yet, so the Lease need not expire before somebody looks again.
+    await lease.release();
+    memory.holdsLease = false;
+    throw error;
+  });
   // Reading may have taken long: whoever has the Lease by now writes what is newer than this.
   if ((await lease.keep()) === "lost") return "lost";
+  // Somebody has put the Lease back to an earlier number: the next look takes a higher one.
+  if (highestFencing(seen) > lease.number) return (await lease.release()) === "lost" ? "lost" : "again";
   const left = podsBefore === undefined ? [] : orphans(seen, podsBefore, ports.nowMs());
   const wanted = wantedMesh(seen, unknownAccounts(wantedMesh(seen), podsBefore ?? []));
   memory.writtenAtMs = ports.nowMs();
-  const refusal = await writeConfigs(holder, { ...seen, lease: before.lease }, wanted, left);
+  const refusal = await writeConfigs(holder, { ...seen, lease: leaseBefore }, wanted, left);
   const pods = await ports.readPods();
   if ((await lease.keep()) === "lost" || (await pokeAll(holder, pods, wanted)) === "lost") return "lost";
   const verification = await begun(holder, { seen, wanted, pods, number: lease.number });

@@ -3,6 +3,7 @@ import type { RunningSettings } from "../mesh/running-settings.ts";
 import type { ConfigMapWrite } from "../rollout/config-writes.ts";
 import type {
   Answer,
+  Glance,
   MeshObservation,
   ObservedLease,
   ObservedPod,
@@ -14,7 +15,10 @@ import type { RolloutStatus } from "../rollout/status.ts";
 
 /** Everything that a pass does to the world; one real one stands in `lib/kube`, a scripted one in the tests. */
 export interface ClusterPorts {
-  readMesh(): Promise<MeshObservation>;
+  /** What tells whether there is something to write, without a list: lists may wait for the API server's caches. */
+  glance(): Promise<Glance>;
+  /** @param glance  from a moment ago, and not read again */
+  readMesh(glance?: Glance): Promise<MeshObservation>;
   /** Injected pods that have not finished, of the whole cluster. */
   readPods(): Promise<readonly ObservedPod[]>;
 
@@ -42,7 +46,7 @@ export interface ClusterPorts {
   writeStatus(status: RolloutStatus, resourceVersion: string | undefined): Promise<string | "conflict">;
   recordEvent(event: ConfigEvent): Promise<void>;
 
-  /** The pass is over: what still waits for its turn is not sent, now or when the process is woken for another pass. */
+  /** A pass is over: what of it still waits for its turn is not sent, now or when the process is woken for another one. */
   end(): void;
 
   /** HTTP requests so far, for the figures. */

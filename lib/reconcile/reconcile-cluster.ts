@@ -1,9 +1,9 @@
 import { EgressError } from "../errors.ts";
-import { configWrites, isEmpty, orphans, unknownAccounts } from "../rollout/config-writes.ts";
+import { configWrites, highestFencing, isEmpty, orphans, unknownAccounts } from "../rollout/config-writes.ts";
 import type { MeshObservation, ObservedPod } from "../rollout/observation.ts";
-import { type Wanted, wantedMesh } from "../rollout/wanted.ts";
+import { isSwitched, type Wanted, wantedMesh } from "../rollout/wanted.ts";
 import { counted } from "./counted.ts";
-import { heldByAnother, writeUnderLease } from "./lease-section.ts";
+import { type Before, heldByAnother, writeUnderLease } from "./lease-section.ts";
 import type { PassContext, PassOutcome } from "./pass.ts";
 import type { PassMemory } from "./pass-memory.ts";
 import type { ClusterPorts } from "./ports.ts";
@@ -86,29 +86,37 @@ export type LookResult =
 
 async function lookAndAct(ports: ClusterPorts, context: PassContext, memory: PassMemory): Promise<LookResult> {
   memory.refused = [];
-  const seen = await ports.readMesh();
+  const glance = await ports.glance();
+  const { lease } = glance;
   // Also by who has nothing to write: the holder may be about to write what it read before the change that woke this pass.
-  if (seen.lease && heldByAnother(seen.lease)) {
-    return { kind: (await ports.markLease(seen.lease)) ? "held-by-another" : "again" };
+  if (lease && heldByAnother(lease)) {
+    return { kind: (await ports.markLease(lease)) ? "held-by-another" : "again" };
   }
+  // The switch has been moved: whatever else a look would show, there is something to write, and the look comes then.
+  if (lease?.holder === "" && isSwitched(glance)) {
+    return underLease(ports, context, { lease, fencing: lease.transitions }, memory);
+  }
+  const seen = await ports.readMesh(glance);
+  const before = { lease, fencing: highestFencing(seen) };
   const wanted = wantedMesh(seen);
-  if (!isEmpty(configWrites(seen, wanted))) return underLease(ports, context, seen, memory);
+  if (!isEmpty(configWrites(seen, wanted))) return underLease(ports, context, before, memory);
   const pods = await ports.readPods();
-  if (mustWriteForPods(seen, wanted, pods, ports.nowMs())) return underLease(ports, context, seen, memory, pods);
+  if (mustWriteForPods(seen, wanted, pods, ports.nowMs())) {
+    return underLease(ports, context, { ...before, pods }, memory);
+  }
   return new Verification(ports, context, { seen, wanted, pods, memory, number: seen.lease?.transitions ?? 0 }).run();
 }
 
 async function underLease(
   ports: ClusterPorts,
   context: PassContext,
-  seen: MeshObservation,
+  before: Before,
   memory: PassMemory,
-  pods?: readonly ObservedPod[],
 ): Promise<LookResult> {
-  const written = await writeUnderLease(ports, context, seen, memory, pods);
+  const written = await writeUnderLease(ports, context, before, memory);
   if (written === "again") return { kind: "again" };
   const { wanted, verification, refusal } = written;
-  if (pods === undefined && mustWriteForPods(written.seen, wanted, written.pods, ports.nowMs()))
+  if (before.pods === undefined && mustWriteForPods(written.seen, wanted, written.pods, ports.nowMs()))
     return { kind: "again" };
   const result = await verification.run();
   return result.kind === "again" || refusal === undefined ? result : { ...result, refusal };

@@ -17,6 +17,9 @@ export interface MeshObservation {
   readonly lease: ObservedLease | undefined;
 }
 
+/** The part of it that is single objects. */
+export type Glance = Pick<MeshObservation, "osmConfig" | "rollout" | "lease">;
+
 export interface Account {
   readonly namespace: string;
   readonly name: string;

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { type SidecarConfig, sidecarConfig } from "../envoy/sidecar-config.ts";
+import { parseBoolean } from "../mesh/boolean.ts";
 import { crowdedOut, inMeshDestinations } from "../mesh/in-mesh.ts";
 import { injectionDefaults, type MeshInjectionSpec } from "../mesh/injection.ts";
 import {
@@ -12,7 +13,7 @@ import {
 import { isAbove } from "../mesh/quantity.ts";
 import type { RunningSettings } from "../mesh/running-settings.ts";
 import { maxPlainAccountLength, sidecarConfigName } from "../mesh/sidecar-config-name.ts";
-import { type Account, accountKey, type MeshObservation, type SidecarConfigMap } from "./observation.ts";
+import { type Account, accountKey, type Glance, type MeshObservation, type SidecarConfigMap } from "./observation.ts";
 import type { Target } from "./status.ts";
 
 /** What the mesh must become, derived whole from one observation. */
@@ -61,6 +62,13 @@ export function wantedMesh(seen: MeshObservation, extra: readonly Account[] = []
     problems: [...parsed.problems, ...crowding(seen)],
     accepted: parsed.egress !== undefined,
   };
+}
+
+/** osm-config says another value than the one that the mesh was set to last. */
+export function isSwitched({ osmConfig, rollout }: Glance): boolean {
+  const value = parseBoolean(osmConfig?.data?.["egress"] ?? "");
+  const target = rollout?.status.target;
+  return value !== undefined && target !== undefined && value !== target.egress;
 }
 
 function readOsmConfig(seen: MeshObservation, last: MeshSettings): OsmConfig {

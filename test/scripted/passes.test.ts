@@ -367,11 +367,11 @@ describe("a pass writes", () => {
 test("a pass with nothing to do makes one list of pods and one look at the mesh", async () => {
   const cluster = await meshAtRest();
   await writesOf(cluster);
-  expect(Object.fromEntries(cluster.calls)).toEqual({ readMesh: 1, readPods: 1 });
+  expect(Object.fromEntries(cluster.calls)).toEqual({ glance: 1, readMesh: 1, readPods: 1 });
 });
 
 test("a drift pass asks every sidecar once", async () => {
   const cluster = await meshAtRest();
   await writesOf(cluster, { kind: "drift" });
-  expect(Object.fromEntries(cluster.calls)).toEqual({ readMesh: 1, readPods: 1, ask: 3 });
+  expect(Object.fromEntries(cluster.calls)).toEqual({ glance: 1, readMesh: 1, readPods: 1, ask: 3 });
 });

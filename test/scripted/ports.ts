@@ -64,7 +64,12 @@ export function scriptedPorts(cluster: ScriptedCluster, passId: string, fates: F
   const isMine = (held: HeldLease) => cluster.lease?.holder === passId && cluster.lease.transitions === held.number;
 
   return {
-    readMesh: () => call("readMesh", () => cluster.observe()),
+    glance: () =>
+      call("glance", () => {
+        const { osmConfig, rollout, lease } = cluster.observe();
+        return { osmConfig, rollout, lease };
+      }),
+    readMesh: (glance) => call("readMesh", () => ({ ...cluster.observe(), ...glance })),
     readPods: () => call("readPods", () => [...cluster.pods.values()].map((pod) => pod.observed)),
 
     takeLease: (seen, atLeast) =>

@@ -211,7 +211,7 @@ test("a status written by somebody else meanwhile is not overwritten: the pass l
   cluster.rollout = { resourceVersion: cluster.nextVersion(), status };
   expect(await cluster.clock.run(pass)).toMatchObject({ kind: "settled" });
   expect(cluster.status).toMatchObject({ wave: 7, phase: "Idle" });
-  expect(cluster.calls.get("readMesh")).toBe(3);
+  expect(cluster.calls.get("glance")).toBe(2);
 });
 
 test("a status that is written under the holder's hands is written true before the Lease goes", async () => {

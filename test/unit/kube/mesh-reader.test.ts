@@ -119,7 +119,9 @@ test("the Lease is read first, and answered before anything else is asked for; e
 
 test("namespaces and ConfigMaps are chosen by label; namespaces that are about to join count already", async () => {
   const sent: KubeRequest[] = [];
-  const seen = await readMesh(connectionTo(sent), meshPlace, new ServerClock(), ["elsewhere"]);
+  const seen = await readMesh(connectionTo(sent), meshPlace, new ServerClock(), {
+    alsoInMesh: ["elsewhere"],
+  });
   expect(seen.accounts.map(({ namespace }) => namespace)).toEqual(["shop", "elsewhere"]);
   const selectors = sent.flatMap(({ path, query }) =>
     query?.["labelSelector"] ? [`${path} ${query["labelSelector"]}`] : [],
