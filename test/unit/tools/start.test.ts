@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -46,13 +46,13 @@ function haveScripts(): void {
   for (const path of ["tools/demo/demo.ts", "tools/test.ts"]) writeFileSync(join(tree, path), "");
 }
 
-function start(words: readonly string[], user: "root" | "nobody" = "root") {
+function start(words: readonly string[], user: "root" | "nobody" = "root", home = process.env["HOME"] ?? "/") {
   const asUser = user === "root" ? ["--map-root-user"] : ["--map-user=65534"];
-  const { PATH = "", HOME = "/" } = process.env;
+  const { PATH = "" } = process.env;
   const { stdout, stderr, status } = spawnSync(
     "unshare",
     ["--user", ...asUser, process.execPath, join(tree, "tools/demo/start.mjs"), ...words],
-    { encoding: "utf8", env: { PATH: `${join(tree, "bin")}:${PATH}`, HOME }, stdio: ["ignore", "pipe", "pipe"] },
+    { encoding: "utf8", env: { PATH: `${join(tree, "bin")}:${PATH}`, HOME: home }, stdio: ["ignore", "pipe", "pipe"] },
   );
   return { stdout, stderr, status };
 }
@@ -134,4 +134,18 @@ test("every part that a run needs is listed with a reason", () => {
   };
   expect(apt.filter(({ check, why }) => check === "" || why === "")).toEqual([]);
   expect(apt.map((each) => each.package)).toContain("containerd");
+});
+
+test("the first time of all the Kubernetes modules are fetched ahead, and later not", async () => {
+  haveModules("1.0.0");
+  haveScripts();
+  mkdirSync(join(tree, "test/cluster/kubernetes"), { recursive: true });
+  program("bin/go", `echo "$PWD $*" > ${join(tree, "fetched")}`);
+  expect(start(["demo"], "root", tree).status).toBe(7);
+  const fetched = () => existsSync(join(tree, "fetched")) && readFileSync(join(tree, "fetched"), "utf8");
+  await expect.poll(fetched).toBe(`${join(tree, "test/cluster/kubernetes")} mod download\n`);
+  rmSync(join(tree, "fetched"));
+  mkdirSync(join(tree, ".cache/osm-egress"), { recursive: true });
+  expect(start(["demo"], "root", tree).status).toBe(7);
+  expect(fetched()).toBe(false);
 });
