@@ -2,7 +2,7 @@ import type { KubeObject } from "#lib/kube/objects.ts";
 import { egressRolloutDefinition } from "./crds/egress-rollout.ts";
 import { meshInjectionDefinition } from "./crds/mesh-injection.ts";
 import { forwarderAccount, forwarderDeployment } from "./forwarder.ts";
-import { annotationBinding, annotationPolicy } from "./injection/annotation-policy.ts";
+import { podPolicy, podPolicyBinding } from "./injection/pod-policy.ts";
 import { injectionBinding, injectionPolicy } from "./injection/policy.ts";
 import { egressRollout, meshInjection, osmConfig, osmNamespaceObject } from "./osm-config.ts";
 import type { Parameters } from "./parameters.ts";
@@ -33,8 +33,8 @@ export function manifests(parameters: Parameters): Manifests {
     definitions: [osmNamespaceObject(parameters), egressRolloutDefinition, meshInjectionDefinition(parameters)],
     access: reconcilerAccess(parameters),
     objects: [meshInjection(parameters), egressRollout(parameters)],
-    policies: [osmConfigPolicy(parameters), reconcilerPolicy(parameters), annotationPolicy(), injectionPolicy()],
-    bindings: [osmConfigBinding(), reconcilerBinding(), annotationBinding(parameters), injectionBinding(parameters)],
+    policies: [osmConfigPolicy(parameters), reconcilerPolicy(parameters), podPolicy(), injectionPolicy()],
+    bindings: [osmConfigBinding(), reconcilerBinding(), podPolicyBinding(parameters), injectionBinding(parameters)],
     forwarder: parameters.bus
       ? [forwarderAccount(parameters), ...forwarderAccess(parameters), forwarderDeployment(parameters, parameters.bus)]
       : [],
