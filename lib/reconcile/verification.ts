@@ -1,5 +1,5 @@
 import type { MeshObservation, ObservedPod } from "../rollout/observation.ts";
-import { conditionOf, type RolloutStatus } from "../rollout/status.ts";
+import { conditionOf, type RolloutStatus, unmetCondition } from "../rollout/status.ts";
 import type { Wanted } from "../rollout/wanted.ts";
 import type { PassContext } from "./pass.ts";
 import type { PassMemory } from "./pass-memory.ts";
@@ -70,6 +70,7 @@ export class Verification {
     const result = (kind: "settled" | "superseded" | "out-of-time"): LookResult => ({
       kind,
       sidecars: this.#status.sidecars,
+      unmet: unmetCondition(this.#status.last),
     });
     let leaseLookedMs = ports.nowMs();
     let relistDueMs = ports.nowMs() + relistMs;

@@ -64,7 +64,9 @@ describe("pods within the guarantee are admitted, with their sidecar", () => {
 });
 
 describe("pods outside it are refused, with the reason", () => {
-  const init = { initContainers: [{ name: "own", image: "own:1", securityContext: { ...harmless, capabilities: {} } }] };
+  const init = {
+    initContainers: [{ name: "own", image: "own:1", securityContext: { ...harmless, capabilities: {} } }],
+  };
   test.each<[string, object, string]>([
     ["nothing said", {}, "container app must set allowPrivilegeEscalation to false"],
     [
@@ -116,5 +118,7 @@ test("a pod that is not to be injected is not judged", async () => {
 test("a Windows pod, which is never in the mesh, is not judged", async () => {
   const windows = { os: { name: "windows" } };
   expect((await create(admin, pod("st-on", windows), true)).status).toBe(201);
-  expect((await create(admin, pod("st-on", { nodeSelector: { "kubernetes.io/os": "windows" } }), true)).status).toBe(201);
+  expect((await create(admin, pod("st-on", { nodeSelector: { "kubernetes.io/os": "windows" } }), true)).status).toBe(
+    201,
+  );
 });
