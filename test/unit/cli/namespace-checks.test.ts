@@ -1,5 +1,8 @@
 import { expect, test } from "vitest";
+import { defaults } from "#deploy/parameters.ts";
+import { checkCluster } from "#lib/cli/install-checks.ts";
 import { checkIpFamily } from "#lib/cli/ip-family.ts";
+import { addSteps } from "#lib/cli/namespace-add.ts";
 import { checkCaptureAllowed } from "#lib/cli/namespace-checks.ts";
 import type { KubeConnection } from "#lib/kube/connection.ts";
 
@@ -17,6 +20,18 @@ function answering(status: number, body: object): KubeConnection {
 test("an IPv6 cluster is refused", async () => {
   const api = answering(200, { spec: { ipFamilies: ["IPv6"] } });
   await expect(checkIpFamily(api)).rejects.toThrow("this is an IPv6 cluster (Service default/kubernetes)");
+});
+
+test("osm install and osm namespace add refuse it before they change anything", async () => {
+  const everything = {
+    gitVersion: "v1.36.0",
+    resources: [{ name: "mutatingadmissionpolicies" }],
+    spec: { ipFamilies: ["IPv6"], images: { sidecar: "sidecar:1" } },
+  };
+  const api = answering(200, everything);
+  await expect(checkCluster(api, defaults)).rejects.toThrow("this is an IPv6 cluster");
+  const [first] = addSteps(api, api, defaults, ["shop"], true);
+  await expect(first?.run(() => undefined)).rejects.toThrow("this is an IPv6 cluster");
 });
 
 test.each([
