@@ -73,3 +73,38 @@ function environment(parameters: Parameters, bus: Bus): readonly { readonly name
     ...(bus.endpointUrl === undefined ? [] : [{ name: "AWS_ENDPOINT_URL", value: bus.endpointUrl }]),
   ];
 }
+
+/** A Deployment as far as the forwarder's settings are in it. */
+export interface ForwarderDeployment {
+  readonly spec: {
+    readonly template: {
+      readonly spec: {
+        readonly containers: readonly {
+          readonly env?: readonly { readonly name: string; readonly value?: string }[];
+          readonly envFrom?: readonly { readonly secretRef?: { readonly name: string } }[];
+        }[];
+      };
+    };
+  };
+}
+
+/** The settings that `forwarderDeployment` was given; undefined when it was not, or somebody has taken them away. */
+export function busOf(deployment: ForwarderDeployment): Bus | undefined {
+  const [container] = deployment.spec.template.spec.containers;
+  const value = (name: string) => container?.env?.find((variable) => variable.name === name)?.value;
+  const eventBusName = value("OSM_EVENT_BUS_NAME");
+  const clusterName = value("OSM_CLUSTER_NAME");
+  const region = value("AWS_REGION");
+  if (eventBusName === undefined || clusterName === undefined || region === undefined) return undefined;
+  const endpointUrl = value("AWS_ENDPOINT_URL");
+  // More than one source is somebody else's list, which stays as long as nobody applies another.
+  const [source, ...more] = container?.envFrom ?? [];
+  const credentialsSecret = more.length === 0 ? source?.secretRef?.name : undefined;
+  return {
+    eventBusName,
+    clusterName,
+    region,
+    ...(endpointUrl === undefined ? {} : { endpointUrl }),
+    ...(credentialsSecret === undefined ? {} : { credentialsSecret }),
+  };
+}

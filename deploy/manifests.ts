@@ -2,9 +2,9 @@ import type { KubeObject } from "#lib/kube/objects.ts";
 import { egressRolloutDefinition } from "./crds/egress-rollout.ts";
 import { meshInjectionDefinition } from "./crds/mesh-injection.ts";
 import { forwarderAccount, forwarderDeployment } from "./forwarder.ts";
-import { annotationBinding, annotationPolicy } from "./injection/annotation-policy.ts";
+import { podPolicy, podPolicyBinding } from "./injection/pod-policy.ts";
 import { injectionBinding, injectionPolicy } from "./injection/policy.ts";
-import { egressRollout, meshInjection, osmConfig, osmNamespaceObject } from "./osm-config.ts";
+import { egressRollout, meshInjection, namedValues, osmConfig, osmNamespaceObject } from "./osm-config.ts";
 import type { Parameters } from "./parameters.ts";
 import { osmConfigBinding, osmConfigPolicy } from "./policies/osm-config.ts";
 import { reconcilerBinding, reconcilerPolicy } from "./policies/reconciler.ts";
@@ -17,6 +17,8 @@ import { reconcilerAccess } from "./rbac/reconciler.ts";
  * osm-config is not among them: it is created once, and then its owner's.
  */
 export interface Manifests {
+  /** Created where there is none, and then its owner's. */
+  readonly namespace: KubeObject;
   readonly definitions: readonly KubeObject[];
   readonly access: readonly KubeObject[];
   /** Custom objects; the injection policy's parameter must be there before its binding. */
@@ -30,11 +32,12 @@ export interface Manifests {
 
 export function manifests(parameters: Parameters): Manifests {
   return {
-    definitions: [osmNamespaceObject(parameters), egressRolloutDefinition, meshInjectionDefinition(parameters)],
+    namespace: osmNamespaceObject(parameters),
+    definitions: [egressRolloutDefinition, meshInjectionDefinition(parameters)],
     access: reconcilerAccess(parameters),
     objects: [meshInjection(parameters), egressRollout(parameters)],
-    policies: [osmConfigPolicy(parameters), reconcilerPolicy(parameters), annotationPolicy(), injectionPolicy()],
-    bindings: [osmConfigBinding(), reconcilerBinding(), annotationBinding(parameters), injectionBinding(parameters)],
+    policies: [osmConfigPolicy(parameters), reconcilerPolicy(parameters), podPolicy(), injectionPolicy()],
+    bindings: [osmConfigBinding(), reconcilerBinding(), podPolicyBinding(parameters), injectionBinding(parameters)],
     forwarder: parameters.bus
       ? [forwarderAccount(parameters), ...forwarderAccess(parameters), forwarderDeployment(parameters, parameters.bus)]
       : [],
@@ -42,17 +45,22 @@ export function manifests(parameters: Parameters): Manifests {
   };
 }
 
-/** All of it as one ordered list, with a first osm-config, for GitOps and for reading. */
+/**
+ * All of it as one ordered list, for GitOps and for reading. Of osm-config only what was named: a default would set back a
+ * mesh that runs.
+ */
 export function allObjects(parameters: Parameters): readonly KubeObject[] {
   const steps = manifests(parameters);
+  const data = namedValues(parameters);
   return [
+    steps.namespace,
     ...steps.definitions,
     ...steps.access,
     ...steps.objects,
     ...steps.policies,
     ...steps.bindings,
     ...(parameters.strict ? steps.strict : []),
-    osmConfig(parameters),
+    ...(Object.keys(data).length === 0 ? [] : [{ ...osmConfig(parameters), data }]),
     ...steps.forwarder,
   ];
 }

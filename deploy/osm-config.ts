@@ -2,7 +2,10 @@ import type { KubeObject } from "#lib/kube/objects.ts";
 import { apiVersion, injectionName, osmConfigName, rolloutName } from "#lib/mesh/names.ts";
 import type { Parameters } from "./parameters.ts";
 
-/** Nothing in it needs more than Pod Security's strictest level. */
+/**
+ * As it is made where there is none: nothing in it needs more than Pod Security's strictest level. One that exists has
+ * pods of others in it, maybe, and labels of its owner's.
+ */
 export function osmNamespaceObject(parameters: Parameters): KubeObject {
   return {
     apiVersion: "v1",
@@ -20,10 +23,15 @@ export function osmConfig(parameters: Parameters): KubeObject {
     apiVersion: "v1",
     kind: "ConfigMap",
     metadata: { name: osmConfigName, namespace: parameters.osmNamespace },
-    data: {
-      egress: String(parameters.egress),
-      permissive_traffic_policy_mode: String(parameters.permissive),
-    },
+    data: { egress: "false", permissive_traffic_policy_mode: "false", ...namedValues(parameters) },
+  };
+}
+
+/** Those keys of osm-config that somebody has given a value for. */
+export function namedValues({ egress, permissive }: Parameters): Readonly<Record<string, string>> {
+  return {
+    ...(egress === undefined ? {} : { egress: String(egress) }),
+    ...(permissive === undefined ? {} : { permissive_traffic_policy_mode: String(permissive) }),
   };
 }
 

@@ -8,11 +8,11 @@ export interface Parameters {
   readonly images: Images;
   /** Absent: no forwarder; changes then arrive by audit log or schedule. */
   readonly bus?: Bus;
-  /** The values of a first installation; one that exists is its owner's. */
-  readonly egress: boolean;
-  readonly permissive: boolean;
-  /** Refuse pods that the guarantee would not cover. */
-  readonly strict: boolean;
+  /** Of osm-config. Absent: what exists stays as it is, and a first one has it off. */
+  readonly egress?: boolean;
+  readonly permissive?: boolean;
+  /** Refuse pods that the guarantee would not cover. Absent: as it is; off at first. */
+  readonly strict?: boolean;
 }
 
 /** Where the forwarder sends, and as which cluster. */
@@ -30,7 +30,4 @@ export const defaults: Parameters = {
   meshName,
   osmNamespace,
   images: images(),
-  egress: false,
-  permissive: false,
-  strict: false,
 };

@@ -24,7 +24,21 @@ export async function productImages(progress: Progress = () => undefined): Promi
   ]);
 }
 
+/** Why nobody but root can build them, and how; undefined for root. @param uid  undefined where there are no users */
+export function notRoot(uid: number | undefined): string | undefined {
+  if (uid === 0) return undefined;
+  return [
+    "npm run images: files of the images belong to root and to the sidecar's user, and only root can give them to others",
+    '  → run it as root: sudo env "PATH=$PATH" npm run images',
+  ].join("\n");
+}
+
 if (process.argv[1] === import.meta.filename) {
+  const problem = notRoot(process.getuid?.());
+  if (problem !== undefined) {
+    console.error(problem);
+    process.exit(1);
+  }
   const directory = process.argv[2] ?? join(root, "dist/images");
   await mkdir(directory, { recursive: true });
   for (const { reference, archive } of await productImages(console.log)) {

@@ -25,14 +25,21 @@ const wish: Variable = {
       : namespaceObject.metadata.?annotations[?${annotations.injection}].orValue("")).lowerAscii()`.text,
 };
 
+/** No Linux node takes such a pod, whatever else it says. */
+const windows: Variable = {
+  name: "windows",
+  expression: cel`
+    object.spec.?os.?name.orValue("linux") == "windows"
+      || object.spec.?nodeSelector[?"kubernetes.io/os"].orValue("linux") == "windows"`.text,
+};
+
 /** Never these: their network is the node's, or there is no iptables. */
 const impossible: Variable = {
   name: "impossible",
   expression: cel`
     object.spec.?hostNetwork.orValue(false)
       || object.metadata.?annotations[?"kubernetes.io/config.mirror"].hasValue()
-      || object.spec.?os.?name.orValue("linux") == "windows"
-      || object.spec.?nodeSelector[?"kubernetes.io/os"].orValue("linux") == "windows"`.text,
+      || variables.windows`.text,
 };
 
 /** A spelling that nobody knows injects: a typing error must not open a pod. The policy beside this one refuses it. */
@@ -53,7 +60,7 @@ const unknownWish: Variable = {
 };
 
 /** For validation: whether the annotation's value means nothing. */
-export const wishVariables: readonly Variable[] = [wish, impossible, unknownWish];
+export const wishVariables: readonly Variable[] = [wish, windows, impossible, unknownWish];
 
 const initContainers: Variable = {
   name: "initContainers",
@@ -150,6 +157,7 @@ const wantedVolumes: Variable = {
 /** In the order in which they refer to each other. */
 export const injectionVariables: readonly Variable[] = [
   wish,
+  windows,
   impossible,
   wantedVariable,
   inject,

@@ -7,10 +7,13 @@ import type { Parameters } from "../parameters.ts";
 
 const name = "osm-strict";
 
-/** What would let a container become Envoy's user or change its own network. */
-const dangerous = ["SETUID", "SETGID", "NET_ADMIN", "NET_RAW"];
-/** Those that a container has unless it drops them. */
+/** What a container has unless it drops it, and what lets it become Envoy's user or change its own network. */
 const dangerousByDefault = ["SETUID", "SETGID", "NET_RAW"];
+/**
+ * The one capability that may be added. Most of the others lead to Envoy's user or to the network, some by a detour:
+ * SYS_PTRACE and SYS_ADMIN enter other processes, BPF and SYS_MODULE the kernel.
+ */
+const harmless = "NET_BIND_SERVICE";
 
 /**
  * Refuses pods for which "off means nothing gets out" would not hold. Installed by `osm install --strict`.
@@ -34,17 +37,20 @@ export function strictPolicy(): KubeObject {
       variables: [
         ...wishVariables,
         wantedVariable,
+        { name: "judged", expression: "variables.wanted && !variables.windows" },
         {
           name: "containers",
           expression: cel`
-            !variables.wanted ? [] : object.spec.containers + object.spec.?initContainers.orValue([]).filter(c,
+            !variables.judged ? [] : object.spec.containers + object.spec.?initContainers.orValue([]).filter(c,
               !(c.name in ${[sidecar.captureContainer, sidecar.container]}))`.text,
         },
         offenders("privileged", "c.?securityContext.?privileged.orValue(false)"),
+        // Without no_new_privs a file of user 1500's with the setuid bit makes whoever runs it user 1500.
+        offenders("escalating", "c.?securityContext.?allowPrivilegeEscalation.orValue(true)"),
         offenders(
           "capable",
           cel`
-            ${new Cel(capabilities("add"))}.exists(n, n == "ALL" || n in ${dangerous})
+            ${new Cel(capabilities("add"))}.exists(n, n != ${harmless})
               || !(${new Cel(capabilities("drop"))}.exists(n, n == "ALL")
                 || ${dangerousByDefault}.all(n, n in ${new Cel(capabilities("drop"))}))`.text,
         ),
@@ -57,15 +63,13 @@ export function strictPolicy(): KubeObject {
       ],
       validations: [
         {
-          expression: "!variables.wanted || !object.spec.?hostNetwork.orValue(false)",
+          expression: "!variables.judged || !object.spec.?hostNetwork.orValue(false)",
           message: `${name}: a pod of the mesh must not be in the host's network, where nothing is captured`,
           reason: "Forbidden",
         },
         without("privileged", "must not be privileged"),
-        without(
-          "capable",
-          `must drop ALL, or ${dangerousByDefault.join(", ")}, and add none of ${dangerous.join(", ")}`,
-        ),
+        without("escalating", "must set allowPrivilegeEscalation to false"),
+        without("capable", `must drop ALL, or ${dangerousByDefault.join(", ")}, and add nothing but ${harmless}`),
         without("anybody", `must set runAsUser, in the container or the pod, to anything but ${sidecar.uid}`),
       ],
     },

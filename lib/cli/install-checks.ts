@@ -5,12 +5,13 @@ import type { KubeConnection } from "../kube/connection.ts";
 import { expectOk, type KubeObject, read } from "../kube/objects.ts";
 import { labels, osmConfigName } from "../mesh/names.ts";
 import { CommandError } from "./failure.ts";
+import { checkIpFamily } from "./ip-family.ts";
 
 /** For what the API server takes up by itself: CRDs and policies, 1 to 3 s as a rule. */
 const takeUpTimeoutMs = 30_000;
 const askEveryMs = 200;
 
-/** The API server's version. @throws CommandError when it cannot inject, or when another mesh is there */
+/** The API server's version. @throws CommandError when it cannot inject, has no IPv4 first, or has another mesh */
 export async function checkCluster(connection: KubeConnection, parameters: Parameters): Promise<string> {
   const version = await expectOk(connection, { method: "GET", path: "/version" });
   const { gitVersion } = JSON.parse(version.text) as { readonly gitVersion: string };
@@ -22,6 +23,7 @@ export async function checkCluster(connection: KubeConnection, parameters: Param
       "use a cluster of Kubernetes 1.36 or later",
     );
   }
+  await checkIpFamily(connection);
   await refuseSecondMesh(connection, parameters);
   return gitVersion;
 }

@@ -1,18 +1,25 @@
 import { Command } from "commander";
 import { stringify } from "yaml";
 import { allObjects, manifests } from "#deploy/manifests.ts";
-import { osmConfig } from "#deploy/osm-config.ts";
+import { namedValues, osmConfig } from "#deploy/osm-config.ts";
 import type { Parameters } from "#deploy/parameters.ts";
 import { forwarderName } from "#deploy/rbac/forwarder.ts";
 import { EgressError } from "../errors.ts";
 import type { KubeConnection } from "../kube/connection.ts";
-import { objectPath } from "../kube/kinds.ts";
+import { collectionPath, objectPath } from "../kube/kinds.ts";
 import { apply, expectOk, type KubeObject, read } from "../kube/objects.ts";
+import { parseBoolean } from "../mesh/boolean.ts";
 import { clusterOptions, connect, withClusterOptions } from "./cluster-options.ts";
 import { checkCluster, waitEstablished, waitPolicyInForce } from "./install-checks.ts";
 import { type InstallOptions, parametersOf, withInstallOptions } from "./install-options.ts";
+import { readInstalled } from "./installed.ts";
 import { type ConfigEdit, commandManager, createOrEdit } from "./osm-config-edit.ts";
 import { runSteps, type Step } from "./progress.ts";
+import { readRolloutStatus } from "./rollout-reader.ts";
+import { RolloutWait } from "./rollout-wait.ts";
+
+/** For a change of osm-config in a mesh that runs to be everywhere. */
+const rolloutMs = 60_000;
 
 /** `osm install`: may be run again at any time, and then changes only what differs or was asked for. */
 export function installCommand(): Command {
@@ -21,14 +28,27 @@ export function installCommand(): Command {
   );
   return withInstallOptions(withClusterOptions(command)).action(async (options: InstallOptions) => {
     const cluster = clusterOptions(command);
-    const parameters = parametersOf(options, cluster.osmNamespace);
     if (options.dryRun) {
-      process.stdout.write(printed(allObjects(parameters), options.output));
+      process.stdout.write(printed(allObjects(parametersOf(options, cluster.osmNamespace)), options.output));
       return;
     }
-    await runSteps(installSteps(connect(cluster), parameters, options));
-    process.stdout.write(nextSteps(parameters));
+    await runInstall(connect(cluster), options, cluster.osmNamespace);
   });
+}
+
+async function runInstall(connection: KubeConnection, options: InstallOptions, osmNamespace: string): Promise<void> {
+  const installed = await readInstalled(connection, osmNamespace);
+  const parameters = parametersOf(options, osmNamespace, installed);
+  const installation = installationOf(connection, parameters);
+  await runSteps(installation.steps);
+  const change = installation.change();
+  if (change) {
+    const wait = new RolloutWait(connection, osmNamespace, change.egress, rolloutMs);
+    wait.resourceVersion = change.resourceVersion;
+    await runSteps(wait.steps);
+    wait.report();
+  }
+  process.stdout.write(nextSteps(parameters));
 }
 
 function printed(objects: readonly KubeObject[], format: "yaml" | "json"): string {
@@ -36,53 +56,72 @@ function printed(objects: readonly KubeObject[], format: "yaml" | "json"): strin
   return objects.map((object) => `---\n${stringify(object, { aliasDuplicateObjects: false })}`).join("");
 }
 
-/** Flags that leave things as they are when they are not given. */
-type AskedOptions = Pick<InstallOptions, "enableEgress" | "enablePermissiveTrafficPolicy" | "strict">;
+export interface Installation {
+  /** Each step needs what those before it made. */
+  readonly steps: readonly Step[];
+  /** After the steps: what they changed of osm-config in a mesh that some pass has taken up before. */
+  change(): { readonly egress: boolean; readonly resourceVersion: string } | undefined;
+}
 
-/** Each step needs what those before it made. */
-export function installSteps(
-  connection: KubeConnection,
-  parameters: Parameters,
-  options: AskedOptions,
-): readonly Step[] {
-  const steps = manifests(parameters);
-  const applyAll = async (objects: readonly KubeObject[]) => {
-    for (const object of objects) await apply(connection, objectPath(object), object, { manager: commandManager });
-    return `${objects.length} objects`;
+export function installationOf(connection: KubeConnection, parameters: Parameters): Installation {
+  let change: ReturnType<Installation["change"]>;
+  const objects = manifests(parameters);
+  const applyAll = async (some: readonly KubeObject[]) => {
+    for (const object of some) await apply(connection, objectPath(object), object, { manager: commandManager });
+    return `${some.length} objects`;
   };
-  return [
+  const editConfig = async () => {
+    // Nobody may be there yet to take up the first one, and no pod whose sidecar could answer.
+    const hasRun = (await readRolloutStatus(connection, parameters.osmNamespace)).target !== undefined;
+    const edit = await createOrEdit(connection, osmConfig(parameters), namedValues(parameters));
+    const egress = parseBoolean(edit.data["egress"] ?? "");
+    if (hasRun && edit.kind !== "unchanged" && egress !== undefined) {
+      change = { egress, resourceVersion: edit.resourceVersion };
+    }
+    return editText(edit);
+  };
+  const steps: readonly Step[] = [
     { title: "Cluster", run: async () => `Kubernetes ${await checkCluster(connection, parameters)}` },
     {
       title: "Namespace and custom resources",
       run: async (say) => {
-        const count = await applyAll(steps.definitions);
+        await createIfAbsent(connection, objects.namespace);
+        const count = await applyAll(objects.definitions);
         say("waiting until they are served");
-        await waitEstablished(connection, steps.definitions);
+        await waitEstablished(connection, objects.definitions);
         return count;
       },
     },
-    { title: "Access of the reconciler", run: () => applyAll(steps.access) },
-    { title: "Injection parameter and rollout", run: () => applyAll(steps.objects) },
+    { title: "Access of the reconciler", run: () => applyAll(objects.access) },
+    { title: "Injection parameter and rollout", run: () => applyAll(objects.objects) },
     {
       title: "Admission policies",
       run: async (say) => {
-        await applyAll(steps.policies);
-        await applyAll(steps.bindings);
+        await applyAll(objects.policies);
+        await applyAll(objects.bindings);
         say("waiting until a bad value is refused");
         await waitPolicyInForce(connection, parameters);
-        return `${steps.policies.length} in force`;
+        return `${objects.policies.length} in force`;
       },
     },
-    { title: "Strict mode", run: () => strictMode(connection, steps.strict, options.strict) },
-    {
-      title: `ConfigMap ${parameters.osmNamespace}/osm-config`,
-      run: async () => editText(await createOrEdit(connection, osmConfig(parameters), asked(options))),
-    },
+    { title: "Strict mode", run: () => strictMode(connection, objects.strict, parameters.strict) },
+    { title: `ConfigMap ${parameters.osmNamespace}/osm-config`, run: editConfig },
     {
       title: "Forwarder",
-      run: async () => (parameters.bus ? applyAll(steps.forwarder) : withoutBus(connection, parameters)),
+      run: async () => (parameters.bus ? applyAll(objects.forwarder) : withoutBus(connection, parameters)),
     },
   ];
+  return { steps, change: () => change };
+}
+
+async function createIfAbsent(connection: KubeConnection, object: KubeObject): Promise<void> {
+  if ((await read(connection, objectPath(object))) !== undefined) return;
+  await expectOk(connection, {
+    method: "POST",
+    path: collectionPath(object),
+    query: { fieldManager: commandManager },
+    body: object,
+  });
 }
 
 async function strictMode(
@@ -90,17 +129,17 @@ async function strictMode(
   objects: readonly KubeObject[],
   wanted: boolean | undefined,
 ): Promise<string> {
-  if (wanted === true) {
-    for (const object of objects) await apply(connection, objectPath(object), object, { manager: commandManager });
-    return "on: pods that could get around their sidecar are refused";
-  }
   if (wanted === false) {
     // The binding first: a binding without its policy would be an error at every pod.
     for (const object of objects.toReversed()) await removeIfThere(connection, object);
     return "off";
   }
   const found = await Promise.all(objects.map((object) => read(connection, objectPath(object))));
-  return found.every((object) => object !== undefined) ? "on, as it was" : "off";
+  const isOn = found.every((object) => object !== undefined);
+  if (wanted === undefined && !isOn) return "off";
+  // Also where nobody asked: what is on is brought up to date with the rest.
+  for (const object of objects) await apply(connection, objectPath(object), object, { manager: commandManager });
+  return wanted ? "on: pods that could get around their sidecar are refused" : "on, as it was";
 }
 
 async function removeIfThere(connection: KubeConnection, object: KubeObject): Promise<void> {
@@ -109,19 +148,6 @@ async function removeIfThere(connection: KubeConnection, object: KubeObject): Pr
   } catch (error) {
     if (!(error instanceof EgressError && error.reason === "object-missing")) throw error;
   }
-}
-
-/** Only what the flags name. */
-function asked(
-  options: Pick<InstallOptions, "enableEgress" | "enablePermissiveTrafficPolicy">,
-): Record<string, string> {
-  const { enableEgress, enablePermissiveTrafficPolicy } = options;
-  return {
-    ...(enableEgress === undefined ? {} : { egress: String(enableEgress) }),
-    ...(enablePermissiveTrafficPolicy === undefined
-      ? {}
-      : { permissive_traffic_policy_mode: String(enablePermissiveTrafficPolicy) }),
-  };
 }
 
 function editText(edit: ConfigEdit): string {

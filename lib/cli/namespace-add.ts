@@ -4,6 +4,7 @@ import { expectOk, read } from "../kube/objects.ts";
 import { annotations, labels, type MeshPlace, meshPlace } from "../mesh/names.ts";
 import { asReconciler, clusterOptions, connect, explainImpersonation, withClusterOptions } from "./cluster-options.ts";
 import { CommandError } from "./failure.ts";
+import { checkIpFamily } from "./ip-family.ts";
 import { checkCaptureAllowed, checkInjected, injectedImage } from "./namespace-checks.ts";
 import { commandManager } from "./osm-config-edit.ts";
 import { runSteps, type Step } from "./progress.ts";
@@ -46,6 +47,7 @@ export function addSteps(
       title: "Namespaces",
       run: async () => {
         image = await injectedImage(connection, place.osmNamespace);
+        await checkIpFamily(connection);
         for (const namespace of namespaces) await checkMayJoin(connection, place, namespace);
         const notes = inject ? await captureNotes(connection, namespaces, image) : [];
         return [`${namespaces.length} may join`, ...notes].join("; ");

@@ -27,7 +27,7 @@ export async function injectedImage(connection: KubeConnection, osmNamespace: st
  * Asks the API server whether it would take a pod with the injected containers, without making one.
  *
  * @returns why that could not be told, if so
- * @throws  CommandError where Pod Security forbids the capture
+ * @throws  CommandError where Pod Security forbids the capture, or pods go to nodes that have none
  */
 export async function checkCaptureAllowed(
   connection: KubeConnection,
@@ -35,13 +35,26 @@ export async function checkCaptureAllowed(
   image: string,
 ): Promise<string | undefined> {
   const response = await tryPod(connection, namespace, capturedPodSpec(image));
-  if (response.status === 201) return undefined;
+  if (response.status === 201) {
+    refuseFargate(namespace, response);
+    return undefined;
+  }
   const message = messageOf(response);
   const violation = /violates PodSecurity "([^"]+)"/.exec(message);
   if (!violation) return message;
   throw new CommandError(
     `namespace ${namespace}: Pod Security level ${violation[1] ?? ""} forbids NET_ADMIN and NET_RAW, which capturing a pod's traffic needs`,
     `kubectl label namespace ${namespace} pod-security.kubernetes.io/enforce=privileged --overwrite, or leave it out of the mesh`,
+  );
+}
+
+/** EKS gives pods of a Fargate profile another scheduler on their way in. A profile by labels shows on such pods only. */
+function refuseFargate(namespace: string, response: KubeResponse): void {
+  const { spec } = JSON.parse(response.text) as { readonly spec: { readonly schedulerName?: string } };
+  if (spec.schedulerName !== "fargate-scheduler") return;
+  throw new CommandError(
+    `namespace ${namespace}: its pods run on Fargate, which gives no NET_ADMIN, and capturing a pod's traffic needs that`,
+    "take the namespace out of its Fargate profile, or leave it out of the mesh",
   );
 }
 

@@ -1,25 +1,23 @@
-import type { KubeConnection } from "../kube/connection.ts";
-import { isPerson, keyOwners, type ManagedFieldsEntry } from "../kube/field-owners.ts";
+import type { KubeConnection, KubeResponse } from "../kube/connection.ts";
+import { isPerson, keyOwners } from "../kube/field-owners.ts";
 import { objectPath } from "../kube/kinds.ts";
 import { expectOk, type KubeObject, read } from "../kube/objects.ts";
 import { osmConfigName } from "../mesh/names.ts";
+import type { OsmConfigObject } from "./rollout-reader.ts";
 
 /** Field manager of what people change with this command line. */
 export const commandManager = "osm-install";
 
-interface OsmConfigObject {
-  readonly metadata: { readonly managedFields?: readonly ManagedFieldsEntry[] };
-  readonly data?: Readonly<Record<string, string>>;
-}
-
-export type ConfigEdit =
-  | { readonly kind: "created" | "unchanged"; readonly data: Readonly<Record<string, string>> }
+export type ConfigEdit = { readonly data: Readonly<Record<string, string>> } & (
+  | { readonly kind: "unchanged" }
+  | { readonly kind: "created"; readonly resourceVersion: string }
   | {
       readonly kind: "changed";
-      readonly data: Readonly<Record<string, string>>;
+      readonly resourceVersion: string;
       /** Tools that hold a key that was changed, and may change it back. */
       readonly owners: readonly string[];
-    };
+    }
+);
 
 /**
  * Creates osm-config as given, or changes those keys of an existing one and nothing else.
@@ -40,12 +38,12 @@ export async function createOrEdit(
       query: { fieldManager: commandManager },
       body: first,
     });
-    return { kind: "created", data: (JSON.parse(response.text) as OsmConfigObject).data ?? {} };
+    return { kind: "created", ...written(response) };
   }
   const data = found.data ?? {};
   const differing = Object.entries(changes).filter(([key, value]) => data[key] !== value);
   if (differing.length === 0) return { kind: "unchanged", data };
-  await expectOk(connection, {
+  const response = await expectOk(connection, {
     method: "PATCH",
     path,
     query: { fieldManager: commandManager },
@@ -54,7 +52,12 @@ export async function createOrEdit(
   });
   return {
     kind: "changed",
-    data: { ...data, ...changes },
+    ...written(response),
     owners: keyOwners(found.metadata.managedFields, ...differing.map(([key]) => key)).filter((it) => !isPerson(it)),
   };
+}
+
+function written(response: KubeResponse) {
+  const { metadata, data = {} } = JSON.parse(response.text) as OsmConfigObject;
+  return { resourceVersion: metadata.resourceVersion, data };
 }

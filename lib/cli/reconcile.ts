@@ -49,7 +49,7 @@ async function runReconcile(options: ReconcileOptions, cluster: ClusterOptions):
   const pass = (kind: "hint" | "drift") => runPass(connection, place, kind, log);
   if (!options.watch) {
     const { text, exitCode } = resultOf(await pass("drift"));
-    console.log(text);
+    (exitCode === 1 ? console.error : console.log)(text);
     process.exitCode = exitCode;
     return;
   }
@@ -72,8 +72,8 @@ async function runReconcile(options: ReconcileOptions, cluster: ClusterOptions):
   await Promise.all([watching, passesUntil(stop, wake, pass, options.driftInterval * 1000, log)]);
 }
 
-/** Exit codes: 3 when some sidecars did not answer, 1 when it is not known whether they would. */
-export function resultOf({ kind, figures }: PassOutcome): { readonly text: string; readonly exitCode: number } {
+/** Exit codes: 3 when some sidecars did not answer, 1 when the mesh is not where it must be or nobody knows. */
+export function resultOf({ kind, figures, unmet }: PassOutcome): { readonly text: string; readonly exitCode: number } {
   if (kind === "held-by-another") {
     return {
       text: "another pass is writing now, and has been asked to look again before it ends: osm egress status tells what came of it",
@@ -83,6 +83,13 @@ export function resultOf({ kind, figures }: PassOutcome): { readonly text: strin
   const { verified, sidecars, tookMs } = figures;
   const text = `${kind}: ${verified} of ${sidecars} sidecars verified in ${tookMs} ms`;
   if (kind !== "settled") return { text, exitCode: 1 };
+  if (unmet) {
+    const what = `${unmet.type} is ${unmet.status}: ${unmet.message}`;
+    return {
+      text: `${text}\n${what}\n  → osm egress status shows the whole of it; docs/troubleshooting.md says what to do`,
+      exitCode: 1,
+    };
+  }
   return { text, exitCode: verified < sidecars ? 3 : 0 };
 }
 

@@ -108,7 +108,7 @@ export function clusterPorts(
             path: `/api/v1/namespaces/${pod.namespace}/pods/${pod.name}`,
             contentType: "application/merge-patch+json",
             accept: metadataOnly.object,
-            body: { metadata: { annotations: { [annotations.poke]: pokeText({ ...note, atMs: Date.now() }) } } },
+            body: { metadata: { annotations: { [annotations.poke]: pokeText(note) } } },
           }),
         ),
       ),

@@ -12,17 +12,22 @@ import { read } from "./objects.ts";
 import { decodeSidecarConfigMap } from "./sidecar-config-map.ts";
 
 /**
- * The Lease, and then osm-config and the status. The Lease comes first, by itself: where it is found free, whatever its last
- * holder wrote is in the reads that follow; the other way round, a change could fall between two passes.
+ * The Lease, and then osm-config, MeshInjection and the status. The Lease comes first, by itself: where it is found free,
+ * whatever its last holder wrote is in the reads that follow; the other way round, a change could fall between two passes.
+ *
+ * @throws EgressError `settings-invalid` where the installed mesh has another name
  */
 export async function readGlance(connection: KubeConnection, place: MeshPlace, clock: ServerClock): Promise<Glance> {
   const lease = await readLease(connection, place.osmNamespace, clock);
-  const [osmConfig, rollout] = await Promise.all([
+  const [osmConfig, injection, rollout] = await Promise.all([
     read<ConfigMap>(connection, `/api/v1/namespaces/${place.osmNamespace}/configmaps/${osmConfigName}`),
+    read<{ readonly spec?: MeshInjectionSpec }>(connection, `${ownPath(place)}/meshinjections/${injectionName}`),
     read<Rollout>(connection, `${ownPath(place)}/egressrollouts/${rolloutName}`),
   ]);
+  refuseOtherMesh(place, injection?.spec?.meshName);
   return {
     osmConfig: osmConfig && decodeOsmConfig(osmConfig),
+    injection: injection?.spec,
     rollout: rollout && { resourceVersion: rollout.metadata.resourceVersion, status: rollout.status ?? {} },
     lease,
   };
@@ -39,11 +44,7 @@ interface ReadOptions {
   readonly alsoInMesh?: readonly string[];
 }
 
-/**
- * The whole mesh but its pods.
- *
- * @throws EgressError `settings-invalid` where the installed mesh has another name
- */
+/** The whole mesh but its pods. @throws as the glance does */
 export async function readMesh(
   connection: KubeConnection,
   place: MeshPlace,
@@ -51,7 +52,7 @@ export async function readMesh(
   { glance, alsoInMesh = [] }: ReadOptions = {},
 ): Promise<MeshObservation> {
   const first = glance ?? (await readGlance(connection, place, clock));
-  const [namespaces, accounts, services, configMaps, injection] = await Promise.all([
+  const [namespaces, accounts, services, configMaps] = await Promise.all([
     listAll(connection, "/api/v1/namespaces", decodeNamespace, {
       query: { labelSelector: `${labels.monitoredBy}=${place.meshName}` },
       accept: metadataOnly.list,
@@ -61,16 +62,13 @@ export async function readMesh(
     listAll(connection, "/api/v1/configmaps", decodeSidecarConfigMap, {
       query: { labelSelector: `${labels.sidecarConfig}=${place.meshName}` },
     }),
-    read<{ readonly spec?: MeshInjectionSpec }>(connection, `${ownPath(place)}/meshinjections/${injectionName}`),
   ]);
-  refuseOtherMesh(place, injection?.spec?.meshName);
   const inMesh = new Set([...namespaces, ...alsoInMesh]);
   return {
     ...first,
     accounts: accounts.filter((account) => inMesh.has(account.namespace)),
     services: services.filter((service) => inMesh.has(service.namespace)),
     configMaps,
-    injection: injection?.spec,
   };
 }
 

@@ -53,14 +53,20 @@ export function decodePod(object: unknown): ObservedPod | undefined {
   };
 }
 
-/** `<digest> <time>`, and `unverified` where that is so. */
-export function pokeText({ digest, atMs, unverified }: Poke): string {
-  return [digest, new Date(atMs).toISOString(), ...(unverified ? ["unverified"] : [])].join(" ");
+/** `<digest> <time>`, and `again N` and `unverified` where that is so. */
+export function pokeText({ digest, atMs, again, unverified }: Poke): string {
+  const more = [...(again === undefined ? [] : [`again ${again}`]), ...(unverified ? ["unverified"] : [])];
+  return [digest, new Date(atMs).toISOString(), ...more].join(" ");
 }
 
 export function decodePoke(text: string | undefined): Poke | undefined {
-  const match = /^((?:on|off)-[0-9a-f]{32}) (\S+)( unverified)?$/.exec(text ?? "");
+  const match = /^((?:on|off)-[0-9a-f]{32}) (\S+)(?: again (\d{1,3}))?( unverified)?$/.exec(text ?? "");
   const atMs = Date.parse(match?.[2] ?? "");
   if (match?.[1] === undefined || Number.isNaN(atMs)) return undefined;
-  return { digest: match[1], atMs, ...(match[3] === undefined ? {} : { unverified: true }) };
+  return {
+    digest: match[1],
+    atMs,
+    ...(match[3] === undefined ? {} : { again: Number(match[3]) }),
+    ...(match[4] === undefined ? {} : { unverified: true }),
+  };
 }

@@ -188,7 +188,7 @@ async function pokeAll(
     await Promise.all(
       due.slice(start, start + chunk).map(async (pod) => {
         const digest = wantedDigestOf(pod, wanted);
-        if (digest !== undefined) await poke(ports, context.log, pod, { digest });
+        if (digest !== undefined) await poke(ports, context.log, pod, { digest, atMs: ports.nowMs() });
       }),
     );
   }

@@ -1,4 +1,5 @@
 import type { ResultEvent } from "../events/result-event.ts";
+import type { Condition } from "../rollout/status.ts";
 
 /** What one pass gets from whoever runs it: a function, a laptop, a test. */
 export interface PassContext {
@@ -29,10 +30,13 @@ export interface PassLog {
   error(message: string, fields?: Record<string, unknown>): void;
 }
 
-export type PassOutcome =
-  | { readonly kind: "settled" | "held-by-another" | "superseded"; readonly figures: PassFigures }
-  /** The Lease is released; the same event wants another pass. */
-  | { readonly kind: "out-of-time"; readonly figures: PassFigures };
+export interface PassOutcome {
+  /** out-of-time: the Lease is released; the same event wants another pass. */
+  readonly kind: "settled" | "held-by-another" | "superseded" | "out-of-time";
+  readonly figures: PassFigures;
+  /** As the status stands at the end of the pass; absent when every condition is as it is wanted, or nobody looked. */
+  readonly unmet?: Condition;
+}
 
 export interface PassFigures {
   readonly requests: number;

@@ -5,12 +5,7 @@ import type { ClusterPorts } from "./ports.ts";
 
 /** One pod that cannot be poked (a policy of its namespace, an API server out of breath) holds no other back: it is asked
  * like the others, poked again, and named if it stays behind. */
-export async function poke(
-  ports: ClusterPorts,
-  log: PassLog,
-  pod: ObservedPod,
-  note: Omit<Poke, "atMs">,
-): Promise<void> {
+export async function poke(ports: ClusterPorts, log: PassLog, pod: ObservedPod, note: Poke): Promise<void> {
   try {
     await ports.poke(pod, note);
   } catch (error) {

@@ -40,7 +40,7 @@ export interface ClusterPorts {
   deleteConfigMap(map: SidecarConfigMap): Promise<void>;
   applyInjection(spec: MeshInjectionSpec): Promise<void>;
   /** Makes the kubelet look at the pod's volumes now, and leaves a note of it. */
-  poke(pod: ObservedPod, note: Omit<Poke, "atMs">): Promise<"done" | "gone">;
+  poke(pod: ObservedPod, note: Poke): Promise<"done" | "gone">;
   ask(pod: ObservedPod): Promise<Answer>;
   /** @returns the new resourceVersion, or "conflict" when the status has changed since it was observed */
   writeStatus(status: RolloutStatus, resourceVersion: string | undefined): Promise<string | "conflict">;

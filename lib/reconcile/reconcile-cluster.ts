@@ -1,6 +1,7 @@
 import { EgressError } from "../errors.ts";
 import { configWrites, highestFencing, isEmpty, orphans, unknownAccounts } from "../rollout/config-writes.ts";
 import type { MeshObservation, ObservedPod } from "../rollout/observation.ts";
+import type { Condition } from "../rollout/status.ts";
 import { isSwitched, type Wanted, wantedMesh } from "../rollout/wanted.ts";
 import { counted } from "./counted.ts";
 import { type Before, heldByAnother, writeUnderLease } from "./lease-section.ts";
@@ -30,8 +31,9 @@ const retryReserveMs = 15_000;
 export async function reconcileCluster(realPorts: ClusterPorts, context: PassContext): Promise<PassOutcome> {
   const startedMs = realPorts.nowMs();
   const { ports, counter } = counted(realPorts);
-  const done: Done = (kind, sidecars) => ({
+  const done: Done = (kind, sidecars, unmet) => ({
     kind,
+    ...(unmet ? { unmet } : {}),
     figures: { ...counter.figures(), ...(sidecars ?? none), tookMs: realPorts.nowMs() - startedMs },
   });
 
@@ -51,7 +53,7 @@ export async function reconcileCluster(realPorts: ClusterPorts, context: PassCon
   return outcome;
 }
 
-type Done = (kind: PassOutcome["kind"], sidecars?: Sidecars) => PassOutcome;
+type Done = (kind: PassOutcome["kind"], sidecars?: Sidecars, unmet?: Condition) => PassOutcome;
 
 async function looks(ports: ClusterPorts, context: PassContext, memory: PassMemory, done: Done): Promise<PassOutcome> {
   let failures = 0;
@@ -62,7 +64,7 @@ async function looks(ports: ClusterPorts, context: PassContext, memory: PassMemo
       return { kind: "settled", refusal: error };
     });
     if (result.kind === "again") continue;
-    if (!result.refusal) return done(result.kind, result.sidecars);
+    if (!result.refusal) return done(result.kind, result.sidecars, result.unmet);
     const waitMs = firstRetryMs * 2 ** failures * (0.5 + Math.random() / 2);
     const isLast = failures === maxRetries || context.msLeft() - waitMs < retryReserveMs;
     if (result.refusal.retry === "never" || isLast) throw result.refusal;
@@ -81,7 +83,12 @@ export interface Sidecars {
 const none: Sidecars = { sidecars: 0, verified: 0 };
 
 export type LookResult =
-  | { readonly kind: PassOutcome["kind"]; readonly sidecars?: Sidecars; readonly refusal?: EgressError }
+  | {
+      readonly kind: PassOutcome["kind"];
+      readonly sidecars?: Sidecars;
+      readonly unmet?: Condition | undefined;
+      readonly refusal?: EgressError;
+    }
   | { readonly kind: "again" };
 
 async function lookAndAct(ports: ClusterPorts, context: PassContext, memory: PassMemory): Promise<LookResult> {

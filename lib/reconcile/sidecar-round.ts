@@ -38,6 +38,8 @@ interface Check {
   /** Later passes know of it: the status says that it is to be verified, or its annotation that it was. */
   noted: boolean;
   repokes: number;
+  /** When it was first poked for what it must run; a repeated poke says so too. */
+  pokedAtMs: number;
   nextAskMs: number;
   paceMs: number;
   asking: boolean;
@@ -80,6 +82,8 @@ export class SidecarRound {
       readonly suspects: ReadonlySet<string>;
       /** When what is wanted was found to run everywhere: whoever ran then has had its time. */
       readonly convergedMs?: number | undefined;
+      /** When this pass wrote last: suspects that were poked since are waited for from then on. */
+      readonly writtenMs?: number | undefined;
     },
   ): void {
     const now = this.#ports.nowMs();
@@ -94,20 +98,19 @@ export class SidecarRound {
         continue;
       }
       const justPoked = options.suspects.has(`${pod.namespace}/${pod.configMap}`);
-      const pokedBefore = pod.poke?.digest === wantedDigestOf(pod, this.#wanted);
+      const poke = pod.poke?.digest === wantedDigestOf(pod, this.#wanted) ? pod.poke : undefined;
+      const pokedAtMs = poke && !(justPoked && poke.atMs < (options.writtenMs ?? now)) ? poke.atMs : now;
+      const startedMs = pod.sidecarStartedAtMs ?? 0;
+      const hadItsTime = !justPoked && poke !== undefined && startedMs < (options.convergedMs ?? 0);
       next.set(key, {
         pod,
         state: due.has(pod) ? "not-asked" : "trusted",
         suspect: justPoked,
-        sinceMs:
-          justPoked || !pokedBefore
-            ? now
-            : (pod.sidecarStartedAtMs ?? 0) < (options.convergedMs ?? 0)
-              ? Number.NEGATIVE_INFINITY
-              : Math.max(pod.poke?.atMs ?? now, pod.sidecarStartedAtMs ?? 0),
+        sinceMs: hadItsTime ? Number.NEGATIVE_INFINITY : Math.max(pokedAtMs, startedMs),
         poked: justPoked,
         noted: justPoked,
         repokes: 0,
+        pokedAtMs,
         nextAskMs: justPoked ? now + firstAskMs : now,
         paceMs: firstAskMs,
         asking: false,
@@ -192,6 +195,8 @@ export class SidecarRound {
       check.nextAskMs = now + (state.openEgress > 0 ? openConnectionAskMs : drainSeconds * 1_000);
       if (check.noted || isPokedFor(check.pod, digest)) return;
       check.noted = true;
+      check.pokedAtMs = now;
+      check.repokes = 0;
       await this.#poke(check, digest);
       return;
     }
@@ -202,6 +207,7 @@ export class SidecarRound {
       const isPokedAlready = check.pod.poke?.digest === digest;
       if (isPokedAlready && (state.kind === "silent" || !this.#isPatient)) return;
       check.sinceMs = now;
+      check.pokedAtMs = now;
       await this.#poke(check, digest);
     } else if (now - check.sinceMs >= (repokeAfterMs[check.repokes] ?? Number.POSITIVE_INFINITY)) {
       check.repokes++;
@@ -212,6 +218,11 @@ export class SidecarRound {
   async #poke(check: Check, digest: string | undefined): Promise<void> {
     if (digest === undefined) return;
     check.poked = true;
-    await poke(this.#ports, this.#log, check.pod, { digest, ...(check.noted ? {} : { unverified: true }) });
+    await poke(this.#ports, this.#log, check.pod, {
+      digest,
+      atMs: check.pokedAtMs,
+      ...(check.repokes > 0 ? { again: check.repokes } : {}),
+      ...(check.noted ? {} : { unverified: true }),
+    });
   }
 }

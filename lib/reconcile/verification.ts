@@ -1,5 +1,5 @@
 import type { MeshObservation, ObservedPod } from "../rollout/observation.ts";
-import { conditionOf, type RolloutStatus } from "../rollout/status.ts";
+import { conditionOf, type RolloutStatus, unmetCondition } from "../rollout/status.ts";
 import type { Wanted } from "../rollout/wanted.ts";
 import type { PassContext } from "./pass.ts";
 import type { PassMemory } from "./pass-memory.ts";
@@ -52,7 +52,12 @@ export class Verification {
     this.#everybody = context.kind === "drift" || !isVerified(this.#status.last, wanted);
     const { last } = this.#status;
     const convergedMs = stands(last, wanted) ? Date.parse(last.convergedAt ?? "") : undefined;
-    this.#round.adopt(pods, { everybody: this.#everybody, suspects: memory.suspects, convergedMs });
+    this.#round.adopt(pods, {
+      everybody: this.#everybody,
+      suspects: memory.suspects,
+      convergedMs,
+      writtenMs: memory.writtenAtMs,
+    });
   }
 
   /** Writes what the status must say before anybody is asked; announces nothing yet. */
@@ -70,6 +75,7 @@ export class Verification {
     const result = (kind: "settled" | "superseded" | "out-of-time"): LookResult => ({
       kind,
       sidecars: this.#status.sidecars,
+      unmet: unmetCondition(this.#status.last),
     });
     let leaseLookedMs = ports.nowMs();
     let relistDueMs = ports.nowMs() + relistMs;

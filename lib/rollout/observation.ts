@@ -18,7 +18,7 @@ export interface MeshObservation {
 }
 
 /** The part of it that is single objects. */
-export type Glance = Pick<MeshObservation, "osmConfig" | "rollout" | "lease">;
+export type Glance = Pick<MeshObservation, "osmConfig" | "injection" | "rollout" | "lease">;
 
 export interface Account {
   readonly namespace: string;
@@ -79,7 +79,10 @@ export interface ObservedPod {
 
 export interface Poke {
   readonly digest: string;
+  /** The first one's time, where it was repeated. */
   readonly atMs: number;
+  /** How often it was repeated, for a kubelet that may not have heard of the new files before. */
+  readonly again?: number;
   /** The pod ran something else then, in a mesh whose status may say that all is verified: it is still to be asked. */
   readonly unverified?: true;
 }

@@ -81,6 +81,16 @@ export function conditionOf(status: RolloutStatus, type: ConditionType): Conditi
   return status.conditions?.find((condition) => condition.type === type);
 }
 
+/** What keeps the mesh from being where osm-config wants it; undefined when nothing does. */
+export function unmetCondition(status: RolloutStatus): Condition | undefined {
+  const wanted: readonly ConditionType[] = [
+    "Accepted",
+    "Converged",
+    ...(status.target?.egress ? [] : ["EgressCut" as const]),
+  ];
+  return wanted.map((type) => conditionOf(status, type)).find((condition) => condition && condition.status !== "True");
+}
+
 /** The conditions with one of them set; its time changes only when its status does. */
 export function withCondition(
   conditions: readonly Condition[],

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { meshInjectionDefinition } from "#deploy/crds/mesh-injection.ts";
-import { annotationBinding, annotationPolicy } from "#deploy/injection/annotation-policy.ts";
 import { injectedContainers } from "#deploy/injection/containers.ts";
+import { podPolicy, podPolicyBinding } from "#deploy/injection/pod-policy.ts";
 import { injectionBinding, injectionPolicy } from "#deploy/injection/policy.ts";
 import { meshInjection, osmNamespaceObject } from "#deploy/osm-config.ts";
 import { defaults } from "#deploy/parameters.ts";
@@ -39,9 +39,9 @@ beforeAll(async () => {
   await eventually("the CRD is served", async () => (await create(admin, parameter, true)).status !== 404);
   await applyAll(admin, [
     parameter,
-    annotationPolicy(),
+    podPolicy(),
     injectionPolicy(),
-    annotationBinding(defaults),
+    podPolicyBinding(defaults),
     injectionBinding(defaults),
     namespace("in-on", "enabled"),
     namespace("in-off", "disabled"),

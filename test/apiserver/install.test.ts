@@ -1,13 +1,15 @@
 import { beforeAll, describe, expect, test } from "vitest";
+import { busOf, type ForwarderDeployment } from "#deploy/forwarder.ts";
 import { manifests } from "#deploy/manifests.ts";
-import { osmConfig } from "#deploy/osm-config.ts";
-import { defaults, type Parameters } from "#deploy/parameters.ts";
-import { installSteps } from "#lib/cli/install.ts";
+import { egressRollout, meshInjection, osmConfig } from "#deploy/osm-config.ts";
+import { defaults } from "#deploy/parameters.ts";
+import { type Installation, installationOf } from "#lib/cli/install.ts";
 import { type InstallOptions, parametersOf } from "#lib/cli/install-options.ts";
+import { readInstalled } from "#lib/cli/installed.ts";
 import { program } from "#lib/cli/main.ts";
 import { objectPath } from "#lib/kube/kinds.ts";
 import type { KubeObject } from "#lib/kube/objects.ts";
-import { bodyOf, connectAs, mergePatch, remove } from "./api.ts";
+import { applyAll, bodyOf, connectAs, create, mergePatch, remove } from "./api.ts";
 
 const admin = connectAs("admin");
 
@@ -22,20 +24,20 @@ async function stored(object: KubeObject): Promise<Stored> {
   return bodyOf<Stored>(response);
 }
 
-/** @returns what each step said */
-async function install(
-  options: Pick<InstallOptions, "enableEgress" | "enablePermissiveTrafficPolicy" | "strict"> = {},
-  parameters: Partial<Parameters> = {},
-): Promise<readonly (string | undefined)[]> {
-  const all = {
-    ...defaults,
-    egress: options.enableEgress ?? false,
-    permissive: options.enablePermissiveTrafficPolicy ?? false,
-    ...parameters,
-  };
+interface Result {
+  /** What each step said. */
+  readonly said: readonly (string | undefined)[];
+  readonly change: ReturnType<Installation["change"]>;
+}
+
+/** As the command does it, with these flags. */
+async function install(flags: Partial<InstallOptions> = {}, osmNamespace = "osm-system"): Promise<Result> {
+  const options = { meshName: "osm", output: "yaml", ...flags } as const;
+  const parameters = parametersOf(options, osmNamespace, await readInstalled(admin, osmNamespace));
+  const installation = installationOf(admin, parameters);
   const said: (string | undefined)[] = [];
-  for (const step of installSteps(admin, all, options)) said.push(await step.run(() => undefined));
-  return said;
+  for (const step of installation.steps) said.push(await step.run(() => undefined));
+  return { said, change: installation.change() };
 }
 
 const { strict, ...always } = manifests(defaults);
@@ -75,28 +77,110 @@ describe("osm install on an API server", () => {
   });
 
   test("a second mesh is refused", async () => {
-    await expect(install({}, { meshName: "other" })).rejects.toThrow("a cluster has one mesh");
-    await expect(install({}, { osmNamespace: "elsewhere" })).rejects.toThrow("this cluster has mesh osm in osm-system");
+    await expect(install({ meshName: "other" })).rejects.toThrow("a cluster has one mesh");
+    await expect(install({}, "elsewhere")).rejects.toThrow("this cluster has mesh osm in osm-system");
   });
 
-  test("with a bus, the forwarder; without one later, it is left as it is", async () => {
-    const bus = {
-      eventBusName: "bus",
-      clusterName: "shop",
-      region: "eu-central-1",
-      endpointUrl: "http://10.0.0.1:4566",
-    };
-    await install({}, { bus });
-    const deployment = manifests({ ...defaults, bus }).forwarder.find((object) => object.kind === "Deployment");
-    expect(await stored(deployment as KubeObject)).toMatchObject({
-      spec: {
-        template: {
-          spec: { containers: [{ env: expect.arrayContaining([{ name: "OSM_EVENT_BUS_NAME", value: "bus" }]) }] },
-        },
-      },
+  test("strict mode that is on is brought up to date without its flag", async () => {
+    const [policy] = strict;
+    if (!policy) throw new Error("no policy");
+    await install({ strict: true });
+    await mergePatch(admin, policy, { spec: { validations: [{ expression: "true" }] } });
+    await install();
+    expect((await stored(policy))["spec"]).toMatchObject(policy["spec"] as object);
+    await install({ strict: false });
+  });
+
+  test("a namespace that is there keeps its labels", async () => {
+    const namespace = manifests(defaults).namespace;
+    await mergePatch(admin, namespace, {
+      metadata: { labels: { "pod-security.kubernetes.io/enforce": "privileged" } },
     });
-    expect((await install()).at(-1)).toBe("left as it is");
-    await stored(deployment as KubeObject);
+    await install();
+    expect((await stored(namespace)).metadata["labels"]).toMatchObject({
+      "pod-security.kubernetes.io/enforce": "privileged",
+    });
+  });
+});
+
+describe("what a later installation keeps", () => {
+  const injection = meshInjection(defaults);
+  const image = async () => (await stored(injection))["spec"];
+  const from = (registry: string) => ({ images: { sidecar: registry + defaults.images.sidecar } });
+  const deployment = manifests({ ...defaults, bus: { eventBusName: "", clusterName: "", region: "" } }).forwarder.find(
+    (object) => object.kind === "Deployment",
+  ) as KubeObject;
+  const forwarder = async () => (await stored(deployment)) as unknown as Stored & ForwarderDeployment;
+  const bus = { eventBusName: "bus", clusterName: "shop", region: "eu-central-1" };
+  const flags = { ...bus, awsEndpointUrl: "http://10.0.0.1:4566", forwarderCredentialsSecret: "keys" };
+
+  test("the registry of the sidecar's image", async () => {
+    await install({ imageRegistry: "registry.example.com/team" });
+    await install();
+    expect(await image()).toMatchObject(from("registry.example.com/team/"));
+    await install({ imageRegistry: "elsewhere" });
+    expect(await image()).toMatchObject(from("elsewhere/"));
+  });
+
+  test("the registry also when the MeshInjection was lost", async () => {
+    await install({ imageRegistry: "registry.example.com/team" });
+    await remove(admin, injection);
+    await install();
+    expect(await image()).toMatchObject(from("registry.example.com/team/"));
+  });
+
+  test("nothing of an image by another name: it is refused, and nothing has changed", async () => {
+    await mergePatch(admin, injection, { spec: { images: { sidecar: "mine/proxy:1" } } });
+    await expect(install()).rejects.toThrow("the mesh has image mine/proxy:1");
+    expect(await image()).toMatchObject({ images: { sidecar: "mine/proxy:1" } });
+    await install({ imageRegistry: "" });
+    expect(await image()).toMatchObject(from(""));
+  });
+
+  test("the forwarder's settings, while its image is this version's", async () => {
+    await install(flags);
+    const older = {
+      op: "replace",
+      path: "/spec/template/spec/containers/0/image",
+      value: "osm-egress/forwarder:0.0.1",
+    };
+    await admin.send({
+      method: "PATCH",
+      path: objectPath(deployment),
+      contentType: "application/json-patch+json",
+      body: [older],
+    });
+    await install({ imageRegistry: "registry.example.com/team" });
+    const after = await forwarder();
+    expect(after.spec.template.spec.containers).toMatchObject([
+      { image: `registry.example.com/team/${defaults.images.forwarder}` },
+    ]);
+    expect(busOf(after)).toEqual({ ...bus, endpointUrl: flags.awsEndpointUrl, credentialsSecret: "keys" });
+    await install({ imageRegistry: "" });
+  });
+
+  test("of the forwarder's settings, those that are not given again", async () => {
+    await install(flags);
+    await install({ ...bus, eventBusName: "other" });
+    expect(busOf(await forwarder())).toEqual({
+      ...bus,
+      eventBusName: "other",
+      endpointUrl: flags.awsEndpointUrl,
+      credentialsSecret: "keys",
+    });
+    await install({ forwarderCredentialsSecret: "", awsEndpointUrl: "" });
+    expect(busOf(await forwarder())).toEqual({ ...bus, eventBusName: "other" });
+  });
+
+  test("a Deployment of that name without these settings is left as it is", async () => {
+    await remove(admin, deployment);
+    const container = { name: "mine", image: "mine:1" };
+    const template = { metadata: { labels: { a: "b" } }, spec: { containers: [container] } };
+    await create(admin, { ...deployment, spec: { selector: { matchLabels: { a: "b" } }, template } });
+    expect((await install()).said.at(-1)).toBe("left as it is");
+    expect((await forwarder()).spec.template.spec.containers).toMatchObject([container]);
+    await remove(admin, deployment);
+    expect((await install()).said.at(-1)).toContain("none; give --event-bus-name");
   });
 });
 
@@ -131,9 +215,44 @@ describe("osm-config is its owner's", () => {
       contentType: "application/apply-patch+yaml",
       body: { ...config, data: { egress: "true" } },
     });
-    const said = await install({ enableEgress: false });
+    const { said } = await install({ enableEgress: false });
     expect(await egress()).toBe("false");
     expect(said.join("\n")).toContain("kustomize-controller owns what was changed and may set it back");
+  });
+});
+
+describe("what has to be waited for", () => {
+  const rollout = egressRollout(defaults);
+
+  /** As the first pass leaves it behind. */
+  async function takenUp(): Promise<void> {
+    const status = { target: { digest: "d", egress: false } };
+    const path = `${objectPath(rollout)}/status`;
+    const contentType = "application/merge-patch+json";
+    expect((await admin.send({ method: "PATCH", path, contentType, body: { status } })).status).toBe(200);
+  }
+
+  test("nothing in a mesh that no pass has taken up", async () => {
+    await remove(admin, rollout);
+    await remove(admin, config);
+    expect((await install({ enableEgress: true })).change).toBeUndefined();
+    expect((await install({ enableEgress: false })).change).toBeUndefined();
+  });
+
+  test("a changed value, and nothing else", async () => {
+    await applyAll(admin, [rollout]);
+    await takenUp();
+    expect((await install()).change).toBeUndefined();
+    expect((await install({ enableEgress: false })).change).toBeUndefined();
+    const { change } = await install({ enableEgress: true });
+    expect(change).toEqual({ egress: true, resourceVersion: (await stored(config)).metadata.resourceVersion });
+  });
+
+  test("an osm-config that was lost and is made again", async () => {
+    await remove(admin, config);
+    const { change } = await install();
+    expect(change).toEqual({ egress: false, resourceVersion: (await stored(config)).metadata.resourceVersion });
+    await remove(admin, rollout);
   });
 });
 

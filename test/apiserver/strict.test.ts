@@ -11,7 +11,12 @@ import { appContainer, namespace, pod, serviceAccount } from "./pods.ts";
 
 const admin = connectAs("admin");
 const strict = manifests(defaults).strict;
-const harmless = { runAsUser: 1000, capabilities: { drop: ["ALL"] } };
+const harmless = { runAsUser: 1000, allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } };
+
+/** A harmless one that also adds these. */
+function adding(...add: readonly string[]): object {
+  return spec({ ...harmless, capabilities: { drop: ["ALL"], add } });
+}
 
 /** One container with this security context, beside the pod's own. */
 function spec(securityContext: object, rest: object = {}): object {
@@ -43,12 +48,13 @@ afterAll(async () => {
 describe("pods within the guarantee are admitted, with their sidecar", () => {
   test.each<[string, object]>([
     ["all dropped", spec(harmless)],
-    ["the three dropped", spec({ runAsUser: 1000, capabilities: { drop: ["SETUID", "setgid", "NET_RAW"] } })],
-    ["a harmless one added", spec({ runAsUser: 1000, capabilities: { drop: ["ALL"], add: ["NET_BIND_SERVICE"] } })],
+    ["the three dropped", spec({ ...harmless, capabilities: { drop: ["SETUID", "setgid", "NET_RAW"] } })],
+    ["a harmless one added", adding("NET_BIND_SERVICE")],
+    ["the same by another spelling", adding("cap_net_bind_service")],
     ["root without the means", spec({ ...harmless, runAsUser: 0 })],
     [
       "the user set for the whole pod",
-      spec({ capabilities: { drop: ["ALL"] } }, { securityContext: { runAsUser: 1000 } }),
+      spec({ ...harmless, runAsUser: undefined }, { securityContext: { runAsUser: 1000 } }),
     ],
   ])("%s", async (_what, subject) => {
     const response = await create(admin, pod("st-on", subject), true);
@@ -58,27 +64,42 @@ describe("pods within the guarantee are admitted, with their sidecar", () => {
 });
 
 describe("pods outside it are refused, with the reason", () => {
-  const init = { initContainers: [{ name: "own", image: "own:1", securityContext: { runAsUser: 1000 } }] };
+  const init = {
+    initContainers: [{ name: "own", image: "own:1", securityContext: { ...harmless, capabilities: {} } }],
+  };
   test.each<[string, object, string]>([
-    ["nothing said", {}, "container app must drop ALL, or SETUID, SETGID, NET_RAW"],
-    ["one kept", spec({ runAsUser: 1, capabilities: { drop: ["SETUID", "SETGID"] } }), "container app must drop ALL"],
+    ["nothing said", {}, "container app must set allowPrivilegeEscalation to false"],
     [
-      "NET_ADMIN added",
-      spec({ runAsUser: 1, capabilities: { drop: ["ALL"], add: ["NET_ADMIN"] } }),
-      "add none of SETUID",
+      "escalation allowed",
+      spec({ ...harmless, allowPrivilegeEscalation: true }),
+      "container app must set allowPrivilegeEscalation to false",
     ],
     [
-      "by another spelling",
-      spec({ runAsUser: 1, capabilities: { drop: ["ALL"], add: ["cap_setuid"] } }),
-      "add none of SETUID",
+      "escalation not ruled out",
+      spec({ ...harmless, allowPrivilegeEscalation: undefined }),
+      "container app must set allowPrivilegeEscalation to false",
     ],
-    ["all added", spec({ runAsUser: 1, capabilities: { drop: ["ALL"], add: ["ALL"] } }), "add none of SETUID"],
-    ["privileged", spec({ ...harmless, privileged: true }), "container app must not be privileged"],
+    [
+      "no capability dropped",
+      spec({ ...harmless, capabilities: {} }),
+      "container app must drop ALL, or SETUID, SETGID, NET_RAW",
+    ],
+    ["one kept", spec({ ...harmless, capabilities: { drop: ["SETUID", "SETGID"] } }), "container app must drop ALL"],
+    ["NET_ADMIN added", adding("NET_ADMIN"), "add nothing but NET_BIND_SERVICE"],
+    ["by another spelling", adding("cap_setuid"), "add nothing but NET_BIND_SERVICE"],
+    ["a way into other processes", adding("SYS_PTRACE"), "add nothing but NET_BIND_SERVICE"],
+    ["one bad beside the harmless", adding("NET_BIND_SERVICE", "SYS_ADMIN"), "add nothing but NET_BIND_SERVICE"],
+    ["all added", adding("ALL"), "add nothing but NET_BIND_SERVICE"],
+    [
+      "privileged",
+      spec({ runAsUser: 1000, capabilities: { drop: ["ALL"] }, privileged: true }),
+      "container app must not be privileged",
+    ],
     ["Envoy's user", spec({ ...harmless, runAsUser: 1500 }), "container app must set runAsUser"],
-    ["the image's user", spec({ capabilities: { drop: ["ALL"] } }), "to anything but 1500"],
+    ["the image's user", spec({ ...harmless, runAsUser: undefined }), "to anything but 1500"],
     [
       "Envoy's user by the pod",
-      spec({ capabilities: { drop: ["ALL"] } }, { securityContext: { runAsUser: 1500 } }),
+      spec({ ...harmless, runAsUser: undefined }, { securityContext: { runAsUser: 1500 } }),
       "1500",
     ],
     ["an init container", spec(harmless, init), "container own must drop ALL"],
@@ -92,4 +113,12 @@ describe("pods outside it are refused, with the reason", () => {
 
 test("a pod that is not to be injected is not judged", async () => {
   expect((await create(admin, pod("st-on", {}, { [annotations.injection]: "disabled" }), true)).status).toBe(201);
+});
+
+test("a Windows pod, which is never in the mesh, is not judged", async () => {
+  const windows = { os: { name: "windows" } };
+  expect((await create(admin, pod("st-on", windows), true)).status).toBe(201);
+  expect((await create(admin, pod("st-on", { nodeSelector: { "kubernetes.io/os": "windows" } }), true)).status).toBe(
+    201,
+  );
 });

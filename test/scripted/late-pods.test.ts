@@ -105,3 +105,34 @@ test("a pod that hangs in a namespace that is going asks for no ConfigMap", asyn
   await runPass(cluster);
   expect((await writesOf(cluster)).filter((line) => line.startsWith("take"))).toEqual([]);
 });
+
+test("a silent sidecar is waited for 30 s in all, though the status is written under the waiting pass's hands", async () => {
+  const cluster = await meshAtRest();
+  cluster.pod("shop/web-1").stopped = true;
+  cluster.setOsmConfig({ egress: "true", permissive_traffic_policy_mode: "true" });
+  const startedMs = cluster.clock.nowMs();
+  const pass = startPass(cluster);
+  await cluster.clock.pass(20_000);
+  cluster.rollout = { resourceVersion: cluster.nextVersion(), status: cluster.status };
+  await cluster.clock.run(pass);
+  expect(conditionOf(cluster.status, "Converged")?.reason).toBe("AllReachableVerified");
+  expect(cluster.clock.nowMs() - startedMs).toBeGreaterThan(29_900);
+  expect(cluster.clock.nowMs() - startedMs).toBeLessThan(33_000);
+});
+
+test("another pass waits for a silent sidecar no longer than the one that poked it first", async () => {
+  const cluster = await meshAtRest();
+  cluster.pod("shop/web-1").stopped = true;
+  cluster.setOsmConfig({ egress: "true", permissive_traffic_policy_mode: "true" });
+  const startedMs = cluster.clock.nowMs();
+  const fates = () => ({
+    there: 1,
+    back: 1,
+    ...(cluster.clock.nowMs() - startedMs > 15_000 ? { killed: "before" as const } : {}),
+  });
+  await expect(runPass(cluster, { fates })).rejects.toThrow(Killed);
+  expect(cluster.pod("shop/web-1").poke).toMatchObject({ again: 3 });
+  await runPass(cluster, { kind: "drift" });
+  expect(conditionOf(cluster.status, "Converged")?.reason).toBe("AllReachableVerified");
+  expect(cluster.clock.nowMs() - startedMs).toBeLessThan(33_000);
+});

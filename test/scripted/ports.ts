@@ -66,8 +66,8 @@ export function scriptedPorts(cluster: ScriptedCluster, passId: string, fates: F
   return {
     glance: () =>
       call("glance", () => {
-        const { osmConfig, rollout, lease } = cluster.observe();
-        return { osmConfig, rollout, lease };
+        const { osmConfig, injection, rollout, lease } = cluster.observe();
+        return { osmConfig, injection, rollout, lease };
       }),
     readMesh: (glance) => call("readMesh", () => ({ ...cluster.observe(), ...glance })),
     readPods: () => call("readPods", () => [...cluster.pods.values()].map((pod) => pod.observed)),
@@ -147,7 +147,7 @@ export function scriptedPorts(cluster: ScriptedCluster, passId: string, fates: F
         const target = cluster.pods.get(key);
         if (!target) return "gone";
         wrote(`poke ${key}`);
-        target.hear({ ...note, atMs: clock.nowMs() });
+        target.hear(note);
         return "done";
       }),
     ask: (pod) =>

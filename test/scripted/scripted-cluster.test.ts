@@ -87,7 +87,9 @@ describe("a sidecar", () => {
     await cluster.clock.run(ports.applyConfigMap(write, running, 9));
     await cluster.clock.pass(5_000);
     expect(cluster.reality).toContain("shop/web-1 off");
-    await cluster.clock.run(ports.poke(cluster.pod("shop/web-1").observed, { digest: write.config.digest }));
+    await cluster.clock.run(
+      ports.poke(cluster.pod("shop/web-1").observed, { digest: write.config.digest, atMs: cluster.clock.nowMs() }),
+    );
     await cluster.clock.pass(60);
     expect(cluster.reality).toEqual(["shop/db-1 off", "shop/web-1 on", "shop/web-2 off"]);
     await cluster.clock.pass(67_000);

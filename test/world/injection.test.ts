@@ -3,6 +3,7 @@ import { annotations, osmNamespace } from "#lib/mesh/names.ts";
 import { type Cluster, startCluster } from "#test/cluster/cluster.ts";
 import { startWorld, type World } from "#test/cluster/world.ts";
 import { bundle } from "../../tools/bundle.ts";
+import { patchEgress } from "./mesh-pods.ts";
 import { type OsmCommand, osmCommand } from "./osm-command.ts";
 import { probeOnce } from "./probe.ts";
 
@@ -44,8 +45,9 @@ async function reaches(name: string, ...probe: readonly string[]): Promise<boole
     .reached;
 }
 
+/** No forwarder is here to take the change up. */
 async function setEgress(value: boolean): Promise<void> {
-  await must("install", `--enable-egress=${value}`);
+  await patchEgress(cluster, String(value));
   await must("reconcile");
 }
 

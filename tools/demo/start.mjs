@@ -116,7 +116,9 @@ function fetchModulesAhead() {
   const sources = join(root, "test/cluster/kubernetes");
   if (existsSync(cache) || !existsSync(sources)) return;
   const options = { cwd: sources, stdio: "ignore", env: { ...process.env, GOTOOLCHAIN: "local" } };
-  spawn("go", ["mod", "download"], options).on("error", () => undefined).unref();
+  spawn("go", ["mod", "download"], options)
+    .on("error", () => undefined)
+    .unref();
 }
 
 /** Is what the lock file wants what is installed? Packages for other platforms may be absent. */

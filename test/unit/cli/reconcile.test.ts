@@ -8,12 +8,26 @@ import { CommandError } from "#lib/cli/failure.ts";
 import { program } from "#lib/cli/main.ts";
 import { resultOf } from "#lib/cli/reconcile.ts";
 import type { PassOutcome } from "#lib/reconcile/pass.ts";
+import type { Condition } from "#lib/rollout/status.ts";
 
+const unmet: Condition = {
+  type: "EgressCut",
+  status: "False",
+  reason: "Draining",
+  message: "connections are still draining at: shop/web-1",
+  lastTransitionTime: "2026-01-01T00:00:00Z",
+};
 const figures = { requests: 1, writes: 0, pokes: 0, asks: 0, sidecars: 2, verified: 1, tookMs: 7 };
 
 test.each<[outcome: PassOutcome, text: RegExp, exitCode: number]>([
   [{ kind: "settled", figures: { ...figures, verified: 2 } }, /^settled: 2 of 2 sidecars verified in 7 ms$/, 0],
   [{ kind: "settled", figures }, /^settled: 1 of 2 /, 3],
+  [
+    { kind: "settled", figures: { ...figures, verified: 2 }, unmet },
+    /^settled: 2 of 2 .*\nEgressCut is False: connections are still draining at: shop\/web-1\n {2}→ osm egress status/,
+    1,
+  ],
+  [{ kind: "settled", figures, unmet }, /^settled: 1 of 2 .*\nEgressCut is False/, 1],
   [{ kind: "out-of-time", figures }, /^out-of-time: 1 of 2 /, 1],
   [{ kind: "held-by-another", figures }, /^another pass is writing now, and has been asked to look again/, 1],
 ])("%j", (outcome, text, exitCode) => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { images, registryOf } from "#deploy/images.ts";
 import { injectedContainers, injectedVolumes } from "#deploy/injection/containers.ts";
 import { allObjects } from "#deploy/manifests.ts";
 import { type Bus, defaults } from "#deploy/parameters.ts";
@@ -6,7 +7,7 @@ import { objectPath } from "#lib/kube/kinds.ts";
 import { sidecar } from "#lib/mesh/names.ts";
 
 const bus: Bus = { eventBusName: "bus", clusterName: "shop", region: "eu-central-1", credentialsSecret: "keys" };
-const objects = allObjects({ ...defaults, bus });
+const objects = allObjects({ ...defaults, bus, egress: false });
 const position = (kind: string, name: string) =>
   objects.findIndex((object) => object.kind === kind && object.metadata.name === name);
 
@@ -29,6 +30,19 @@ describe("all objects", () => {
 
   test("without a bus there is no forwarder, nor any right for it", () => {
     expect(allObjects(defaults).filter((object) => object.metadata.name === "osm-forwarder")).toEqual([]);
+  });
+
+  test.each([
+    [{}, undefined],
+    [{ egress: true }, { egress: "true" }],
+    [{ permissive: false }, { permissive_traffic_policy_mode: "false" }],
+    [
+      { egress: false, permissive: true },
+      { egress: "false", permissive_traffic_policy_mode: "true" },
+    ],
+  ])("of osm-config only what was named: %j", (named, data) => {
+    const config = allObjects({ ...defaults, ...named }).find((object) => object.kind === "ConfigMap");
+    expect(config?.["data"]).toEqual(data);
   });
 
   test("no role has a wildcard", () => {
@@ -81,5 +95,21 @@ describe("injected containers with plain values", () => {
         securityContext: { capabilities: { drop: ["ALL"] }, allowPrivilegeEscalation: false, runAsUser: sidecar.uid },
       },
     ]);
+  });
+});
+
+describe("the registry of an image", () => {
+  test.each([undefined, "", "registry.example.com/team", "localhost:5000"])("%j is found again", (registry) => {
+    expect(registryOf(images(registry).sidecar)).toBe(registry ?? "");
+  });
+
+  test.each([
+    ["r/osm-egress/sidecar@sha256:0a", "r"],
+    ["osm-egress/sidecar", undefined],
+    ["my-osm-egress/sidecar:1", undefined],
+    ["r/osm-egress/sidecar:1/2", undefined],
+    ["mirror/sidecar:1", undefined],
+  ])("%j: %j", (image, registry) => {
+    expect(registryOf(image)).toBe(registry);
   });
 });

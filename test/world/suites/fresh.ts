@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isOn, podsWithinMs } from "../expect-status.ts";
+import { isCut, isOn, podsWithinMs } from "../expect-status.ts";
 import { podOf } from "../mesh-pods.ts";
 import type { MeshWorld } from "../mesh-world.ts";
 import { probeOnce } from "../probe.ts";
@@ -51,5 +51,11 @@ export function freshSuite(theMesh: () => MeshWorld): void {
     const from = await podOf(mesh.cluster, sampleNamespace, "bookbuyer");
     expect(isOn(await mesh.status(), true)).toBe(true);
     expect((await probeOnce(mesh.cluster, from, "tcp", mesh.world.outside.sites.tcp.target)).reached).toBe(true);
+  });
+
+  test("osm install with another value: comes back when every sidecar is verified and egress is cut", async () => {
+    const mesh = theMesh();
+    expect(await mesh.install("--enable-egress=false")).toContain("egress is off: 3 of 3 sidecars verified");
+    expect(isCut(await mesh.status())).toBe(true);
   });
 }
