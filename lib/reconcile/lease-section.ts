@@ -105,7 +105,9 @@ async function writeAndTell(
   const released = await lease.release();
   if (released === "lost") return "lost";
   verification.announce();
-  return released === "released" ? { seen, wanted, pods, verification, refusal } : "again";
+  if (released === "released") return { seen, wanted, pods, verification, refusal };
+  await verification.glimpse();
+  return "again";
 }
 
 /** @returns what was answered with a refusal that is not about one account alone; the rest is written */

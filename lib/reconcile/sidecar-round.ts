@@ -62,6 +62,7 @@ export class SidecarRound {
   /** Of the requests in flight: one promise for all, since every wait on each of thousands would stay in memory with it. */
   #allAnswered = Promise.withResolvers<void>();
   #failure: unknown;
+  #isOver = false;
 
   /**
    * @param isPatient  waits for every sidecar and for the cut; otherwise only for those that it has poked itself, and the
@@ -119,6 +120,11 @@ export class SidecarRound {
     this.#checks = next;
   }
 
+  /** Answers that are still out come too late for anything. */
+  end(): void {
+    this.#isOver = true;
+  }
+
   get checked(): readonly CheckedPod[] {
     return [...this.#checks.values()];
   }
@@ -163,7 +169,7 @@ export class SidecarRound {
         this.#ports.nowMs() - check.sinceMs < deadlineMs
       );
     }
-    // Going, it gets no new files; only whether it still lets something out is of interest.
+    // Going, it may get no new files; only whether it still lets something out is of interest.
     if (check.pod.terminating && (state.kind === "silent" || this.#wanted.target.egress)) return false;
     return this.#ports.nowMs() - check.sinceMs < (this.#isPatient ? deadlineMs : lookerWaitMs);
   }
@@ -186,6 +192,7 @@ export class SidecarRound {
   }
 
   async #learn(check: Check, answer: Answer): Promise<void> {
+    if (this.#isOver) return;
     const digest = wantedDigestOf(check.pod, this.#wanted);
     const now = this.#ports.nowMs();
     if (answer.kind === "answered") check.refusedBefore ??= answer.says.refusedUpdates;

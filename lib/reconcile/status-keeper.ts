@@ -39,6 +39,11 @@ export class StatusKeeper {
     };
   }
 
+  /** Some sidecar is not known yet to have the switch where it must be. */
+  get isSwitching(): boolean {
+    return this.last.history?.[0]?.outcome === "Rolling";
+  }
+
   /** @param final  nothing more will be learnt: write whatever is new */
   async keep(checked: readonly CheckedPod[], final: boolean): Promise<"kept" | "conflict"> {
     const { wanted, seen, memory } = this.#task;

@@ -12,6 +12,8 @@ import type { Telling } from "./telling.ts";
 /** Kept for the status, the events and the answer to the queue. */
 export const reserveMs = 4_000;
 const tickMs = 250;
+/** How long another look is put off for sidecars that are changing their switch: a kubelet takes about as long. */
+const glimpseMs = 700;
 /** While a pass waits: how often it looks at the Lease's number, and lists the pods again. */
 const leaseLookMs = 500;
 const relistMs = 2_000;
@@ -70,7 +72,28 @@ export class Verification {
     this.#telling.begin();
   }
 
+  /**
+   * Somebody has asked for another look. While the switch is on its way the sidecars have their say first: in a mesh in
+   * which nothing stands still a look follows the other, and nobody would ever tell that the switch has arrived.
+   */
+  async glimpse(): Promise<void> {
+    const untilMs = this.#ports.nowMs() + glimpseMs;
+    while (this.#status.isSwitching && this.#round.unresolved && this.#ports.nowMs() < untilMs) {
+      await this.#round.step(tickMs);
+      if ((await this.#keep(false)) === "conflict") break;
+    }
+    this.#round.end();
+  }
+
   async run(): Promise<LookResult> {
+    try {
+      return await this.#untilFinished();
+    } finally {
+      this.#round.end();
+    }
+  }
+
+  async #untilFinished(): Promise<LookResult> {
     const ports = this.#ports;
     const result = (kind: "settled" | "superseded" | "out-of-time"): LookResult => ({
       kind,

@@ -79,7 +79,7 @@ export function orphans(
   );
 }
 
-/** Accounts of injected pods whose ConfigMap is gone and whose namespace is no longer the mesh's; a pod that is going gets no new files. */
+/** Accounts of injected pods whose ConfigMap is gone and whose namespace is no longer the mesh's; one that is going starts nothing any more. */
 export function unknownAccounts(wanted: Wanted, pods: readonly ObservedPod[]): readonly Account[] {
   return pods
     .filter((pod) => !pod.terminating)

@@ -88,7 +88,7 @@ export function tallyOf(checked: readonly CheckedPod[], before: RolloutStatus, t
     const isOpposite = state.kind !== "silent" && state.egress === !target.egress;
     if (isOpposite || (state.kind !== "silent" && !(startedLater && inTime))) unverified.push(name);
     if (startedLater && inTime) continue;
-    // The kubelet gives a pod that is going no new files.
+    // A kubelet may give a pod that is going no new files any more.
     if (pod.terminating || (state.kind === "silent" && !inTime)) {
       excused.push(name);
       continue;

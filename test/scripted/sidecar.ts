@@ -81,7 +81,7 @@ export class ScriptedPod {
     this.#clock.after(this.kubeletMs, () => this.look());
   }
 
-  /** The kubelet looks at the volume; of a pod that is going it does not. */
+  /** The kubelet looks at the volume; of a pod that is going it need not. */
   look(): void {
     const files = this.#mounted();
     if (files === undefined || this.sidecarStartedAtMs === undefined || this.terminating) return;
