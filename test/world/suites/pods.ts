@@ -1,10 +1,12 @@
 import { expect, test } from "vitest";
 import { conditionOf } from "#lib/rollout/status.ts";
+import type { Cluster } from "#test/cluster/cluster.ts";
+import { eventually } from "#test/eventually.ts";
 import { cutWithinMs, isCut, isOn, podsWithinMs } from "../expect-status.ts";
 import { patchEgress, podOf, podsOf, samplePod, settleOn } from "../mesh-pods.ts";
 import type { MeshWorld } from "../mesh-world.ts";
-import { probeOnce } from "../probe.ts";
 import { appSpec, sampleNamespace } from "../sample-mesh.ts";
+import { runningVersions } from "../sidecars.ts";
 
 /** The pass gives a silent pod 30 s; the schedule comes every minute in this stage. */
 const deadlineMs = 30_000;
@@ -51,23 +53,32 @@ export function podsSuite(theMesh: () => MeshWorld): void {
     await settleOn(mesh, false);
   });
 
-  test("a pod being deleted whose sidecar answers: it follows the switch for as long as it lives", async () => {
+  test("a pod being deleted that runs the old version: named, not waited for, and EgressCut waits until it is gone", async () => {
     const mesh = theMesh();
     const { cluster } = mesh;
     await settleOn(mesh, true);
     await cluster.apply(samplePod("leaving", stubborn));
     await mesh.untilStatus("seven verified", (it) => isAllVerified(it, 7), podsWithinMs);
+    const name = `${sampleNamespace}/leaving`;
+    const runs = (await runningVersions(cluster, 7)).get(name);
     const deletedMs = Date.now();
     await cluster.kubectl("delete", "pod", "leaving", "-n", sampleNamespace, "--wait=false");
+    // From then on the kubelet gives it no new files.
+    await eventually("the kubelet is ending it", async () => (await eventsOf(cluster, "leaving")).includes("Killing"));
     await patchEgress(cluster, "false");
-    const cut = await mesh.untilStatus("cut", isCut, cutWithinMs);
-    expect(Date.parse(cut.cutAt ?? "") - deletedMs).toBeLessThan(graceMs - 5_000);
-    expect(cut.sidecars).toMatchObject({ total: 7, verified: 7 });
-    const target = mesh.world.outside.sites.tcp.target;
-    expect(await probeOnce(cluster, { namespace: sampleNamespace, pod: "leaving" }, "tcp", target)).toMatchObject({
-      reached: false,
+    const off = await mesh.untilStatus("off but for one", (it) => isOn(it, false));
+    expect(conditionOf(off, "Converged")).toMatchObject({ status: "True", reason: "AllReachableVerified" });
+    expect(off.sidecars).toMatchObject({ total: 7, verified: 6, rejected: 0, unreachable: 0 });
+    expect(off.lagging).toEqual([{ pod: name, reason: `OtherVersion: runs ${runs}` }]);
+    expect(conditionOf(off, "EgressCut")).toMatchObject({
+      status: "False",
+      reason: "SidecarsDiffer",
+      message: `answering without being verified: ${name}`,
     });
-    await mesh.untilStatus("six again, all verified", (it) => isAllVerified(it, 6), graceMs + podsWithinMs);
+    const cut = await mesh.untilStatus("cut", isCut, graceMs + cutWithinMs);
+    // Its sidecar lives as long as its app, and that as long as it may.
+    expect(Date.parse(cut.cutAt ?? "") - deletedMs).toBeGreaterThan(graceMs - 1_000);
+    await mesh.untilStatus("six again, all verified", (it) => isAllVerified(it, 6), podsWithinMs);
     expect(isCut(await mesh.status())).toBe(true);
   });
 
@@ -136,4 +147,10 @@ export function podsSuite(theMesh: () => MeshWorld): void {
 function isAllVerified(status: Parameters<typeof isOn>[0], count: number): boolean {
   const { total, verified } = status.sidecars ?? {};
   return total === count && verified === count && conditionOf(status, "Converged")?.reason === "AllVerified";
+}
+
+/** Reasons of the events about a pod. */
+function eventsOf(cluster: Cluster, pod: string): Promise<string> {
+  const about = ["-n", sampleNamespace, "--field-selector", `involvedObject.name=${pod}`];
+  return cluster.kubectl("get", "events", ...about, "-o", "jsonpath={.items[*].reason}");
 }
