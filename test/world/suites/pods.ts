@@ -1,12 +1,11 @@
 import { expect, test } from "vitest";
 import { conditionOf } from "#lib/rollout/status.ts";
-import type { Cluster } from "#test/cluster/cluster.ts";
 import { eventually } from "#test/eventually.ts";
 import { cutWithinMs, isCut, isOn, podsWithinMs } from "../expect-status.ts";
 import { patchEgress, podOf, podsOf, samplePod, settleOn } from "../mesh-pods.ts";
 import type { MeshWorld } from "../mesh-world.ts";
+import { probeOnce } from "../probe.ts";
 import { appSpec, sampleNamespace } from "../sample-mesh.ts";
-import { runningVersions } from "../sidecars.ts";
 
 /** The pass gives a silent pod 30 s; the schedule comes every minute in this stage. */
 const deadlineMs = 30_000;
@@ -53,33 +52,33 @@ export function podsSuite(theMesh: () => MeshWorld): void {
     await settleOn(mesh, false);
   });
 
-  test("a pod being deleted that runs the old version: named, not waited for, and EgressCut waits until it is gone", async () => {
+  // Whether the kubelet still gives it new files is a race: both are right as long as the status says what is so.
+  test("a pod being deleted is counted, not waited for, and EgressCut is not said while it reaches the outside", async () => {
     const mesh = theMesh();
     const { cluster } = mesh;
     await settleOn(mesh, true);
     await cluster.apply(samplePod("leaving", stubborn));
     await mesh.untilStatus("seven verified", (it) => isAllVerified(it, 7), podsWithinMs);
-    const name = `${sampleNamespace}/leaving`;
-    const runs = (await runningVersions(cluster, 7)).get(name);
-    const deletedMs = Date.now();
+    const leaving = { namespace: sampleNamespace, pod: "leaving" };
+    const reaches = async () =>
+      probeOnce(cluster, leaving, "tcp", mesh.world.outside.sites.tcp.target).then(
+        ({ reached }) => reached,
+        () => false,
+      );
+    expect(await reaches()).toBe(true);
     await cluster.kubectl("delete", "pod", "leaving", "-n", sampleNamespace, "--wait=false");
-    // From then on the kubelet gives it no new files.
-    await eventually("the kubelet is ending it", async () => (await eventsOf(cluster, "leaving")).includes("Killing"));
     await patchEgress(cluster, "false");
-    const off = await mesh.untilStatus("off but for one", (it) => isOn(it, false));
-    expect(conditionOf(off, "Converged")).toMatchObject({ status: "True", reason: "AllReachableVerified" });
-    expect(off.sidecars).toMatchObject({ total: 7, verified: 6, rejected: 0, unreachable: 0 });
-    expect(off.lagging).toEqual([{ pod: name, reason: `OtherVersion: runs ${runs}` }]);
-    expect(conditionOf(off, "EgressCut")).toMatchObject({
-      status: "False",
-      reason: "SidecarsDiffer",
-      message: `answering without being verified: ${name}`,
-    });
-    const cut = await mesh.untilStatus("cut", isCut, graceMs + cutWithinMs);
-    // Its sidecar lives as long as its app, and that as long as it may.
-    expect(Date.parse(cut.cutAt ?? "") - deletedMs).toBeGreaterThan(graceMs - 1_000);
-    await mesh.untilStatus("six again, all verified", (it) => isAllVerified(it, 6), podsWithinMs);
-    expect(isCut(await mesh.status())).toBe(true);
+    const off = await mesh.untilStatus("off", (it) => isOn(it, false), 8_000);
+    expect(off.sidecars?.total).toBe(7);
+    let reachedWhenCut = true;
+    const cut = async () => {
+      const isSaid = isCut(await mesh.status());
+      reachedWhenCut = await reaches();
+      return isSaid;
+    };
+    await eventually("EgressCut", cut, { withinMs: graceMs + cutWithinMs, everyMs: 200 });
+    expect(reachedWhenCut).toBe(false);
+    await mesh.untilStatus("six, all verified", (it) => isAllVerified(it, 6) && isCut(it), graceMs + podsWithinMs);
   });
 
   test("a stopped sidecar: counted, named, not waited for beyond the deadline, taken up when it is back", async () => {
@@ -147,10 +146,4 @@ export function podsSuite(theMesh: () => MeshWorld): void {
 function isAllVerified(status: Parameters<typeof isOn>[0], count: number): boolean {
   const { total, verified } = status.sidecars ?? {};
   return total === count && verified === count && conditionOf(status, "Converged")?.reason === "AllVerified";
-}
-
-/** Reasons of the events about a pod. */
-function eventsOf(cluster: Cluster, pod: string): Promise<string> {
-  const about = ["-n", sampleNamespace, "--field-selector", `involvedObject.name=${pod}`];
-  return cluster.kubectl("get", "events", ...about, "-o", "jsonpath={.items[*].reason}");
 }
