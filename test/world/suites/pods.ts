@@ -65,6 +65,7 @@ export function podsSuite(theMesh: () => MeshWorld): void {
         ({ reached }) => reached,
         () => false,
       );
+    await cluster.kubectl("wait", "--for=condition=Ready", "pod/leaving", "-n", sampleNamespace, "--timeout=60s");
     expect(await reaches()).toBe(true);
     await cluster.kubectl("delete", "pod", "leaving", "-n", sampleNamespace, "--wait=false");
     await patchEgress(cluster, "false");
