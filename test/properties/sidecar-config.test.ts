@@ -86,14 +86,9 @@ test("no text in osm-config changes a sidecar's bytes but a good one: bad keys k
     inMeshCidrs: ["10.244.0.0/16"],
   };
   const running = { egress: true, permissive: last.permissive, inMeshCidrs: last.inMeshCidrs };
-  const bad = fc.string({ unit: "binary", maxLength: 80 }).filter((text) => {
-    const { egress, problems } = parseOsmConfig({
-      egress: text,
-      permissive_traffic_policy_mode: text,
-      in_mesh_ip_ranges: text,
-    });
-    return egress === undefined && problems.length === 3;
-  });
+  // Said here anew: what the product takes for good must not decide what it is tried with.
+  const good = /^(?:1|t|T|TRUE|true|True|0|f|F|FALSE|false|False|[\d./,\s]*)$/;
+  const bad = fc.string({ unit: "binary", maxLength: 80 }).filter((text) => !good.test(text));
   const web: MeshService = {
     namespace: "shop",
     name: "web",
