@@ -7,8 +7,8 @@ import { writeKubeconfig } from "./kubeconfig.ts";
 import { cgroupHierarchies } from "./slot.ts";
 import type { World } from "./world.ts";
 
-/** Starts the kubelet and kube-proxy; does not wait for either. */
-export async function startNode(world: World, binary: string, containerd: Containerd): Promise<void> {
+/** Starts the kubelet and kube-proxy; does not wait for either. @returns the kubelet's pid */
+export async function startNode(world: World, binary: string, containerd: Containerd): Promise<number> {
   const { directory, authority, address } = world;
   await createCgroup(world.name);
   const [serving, client, proxying] = await Promise.all([
@@ -62,7 +62,7 @@ export async function startNode(world: World, binary: string, containerd: Contai
     "sh",
     join(directory, "container-logs"),
   ]);
-  await world.spawn("kubelet", [
+  const { pid } = await world.spawn("kubelet", [
     ...[binary, "kubelet", `--config=${join(directory, "kubelet.json")}`, `--kubeconfig=${kubeletConfig}`],
     ...[`--root-dir=${join(directory, "kubelet")}`, `--node-ip=${address}`, `--hostname-override=${nodeName}`],
     `--cert-dir=${join(directory, "pki")}`,
@@ -83,6 +83,7 @@ export async function startNode(world: World, binary: string, containerd: Contai
   };
   await writeFile(join(directory, "kube-proxy.json"), JSON.stringify(proxy, undefined, 2));
   await world.spawn("kube-proxy", [binary, "kube-proxy", `--config=${join(directory, "kube-proxy.json")}`]);
+  return pid;
 }
 
 /** What a kubelet sets on its machine; a run's kubelet finds them set, and the machine keeps its own. */
