@@ -19,6 +19,8 @@ export interface Cluster {
   readonly kubeconfigPath: string;
   readonly auditLogPath: string;
   readonly containerd: Containerd;
+  /** Undefined where another process has started it. */
+  readonly kubeletPid: number | undefined;
   /** Standard output. Longer than any `--timeout` that a caller gives kubectl itself: 120 s. @throws CommandError */
   kubectl(...args: readonly string[]): Promise<string>;
   /** `kubectl apply`, of objects. */
@@ -75,7 +77,10 @@ export async function startCluster(world: World, options: ClusterOptions = {}): 
   });
   log(`API server ready after ${since()}`);
   const apply = kubectlWith(["apply", "--filename", "-"], { input: listOf(dnsObjects(world.address)) });
-  await Promise.all([startNode(world, binary, containerd), apply.then(() => startDns(world, binary))]);
+  const [kubeletPid] = await Promise.all([
+    startNode(world, binary, containerd),
+    apply.then(() => startDns(world, binary)),
+  ]);
   await until("the node", 120_000, world, "kubelet", async () => {
     const node = JSON.parse(await kubectlWith(["get", "node", nodeName, "-o", "json"])) as NodeObject;
     const ready = node.status?.conditions?.some((each) => each.type === "Ready" && each.status === "True") ?? false;
@@ -88,7 +93,7 @@ export async function startCluster(world: World, options: ClusterOptions = {}): 
   await otherImages;
   log(`node ready after ${since()}`);
 
-  return clusterIn(world, containerd, kubectlWith, kubeconfigPath);
+  return { ...clusterIn(world, containerd, kubectlWith, kubeconfigPath), kubeletPid };
 }
 
 /** A cluster that another process holds. */
@@ -104,6 +109,7 @@ function clusterIn(world: World, containerd: Containerd, kubectlWith: Kubectl, p
     kubeconfigPath: path,
     auditLogPath: world.auditLogPath,
     containerd,
+    kubeletPid: undefined,
     kubectl: (...args) => kubectlWith(args, { timeoutMs: 120_000 }),
     apply: (...objects) => kubectlWith(["apply", "--filename", "-"], { input: listOf(objects) }),
     serverSideApply(manifest, { manager, force = false }) {

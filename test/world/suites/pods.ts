@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { conditionOf } from "#lib/rollout/status.ts";
+import { conditionOf, type RolloutStatus } from "#lib/rollout/status.ts";
 import { eventually } from "#test/eventually.ts";
 import { cutWithinMs, isCut, isOn, podsWithinMs } from "../expect-status.ts";
 import { patchEgress, podOf, podsOf, samplePod, settleOn } from "../mesh-pods.ts";
@@ -80,6 +80,25 @@ export function podsSuite(theMesh: () => MeshWorld): void {
     await eventually("EgressCut", cut, { withinMs: graceMs + cutWithinMs, everyMs: 200 });
     expect(reachedWhenCut).toBe(false);
     await mesh.untilStatus("six, all verified", (it) => isAllVerified(it, 6) && isCut(it), graceMs + podsWithinMs);
+  });
+
+  test("sidecars that answer with the old version are named, and keep Converged and EgressCut False", async () => {
+    const mesh = theMesh();
+    await settleOn(mesh, true);
+    const kubelet = mesh.cluster.kubeletPid ?? Number.NaN;
+    process.kill(kubelet, "SIGSTOP");
+    try {
+      await patchEgress(mesh.cluster, "false");
+      const six = (it: RolloutStatus) => it.target?.egress === false && it.lagging?.length === 6;
+      const waiting = await mesh.untilStatus("six lag", six);
+      expect(waiting.sidecars).toMatchObject({ total: 6, verified: 0, rejected: 0, unreachable: 0 });
+      expect(waiting.lagging?.filter(({ reason }) => !reason.startsWith("OtherVersion: runs on-"))).toEqual([]);
+      expect(conditionOf(waiting, "Converged")).toMatchObject({ status: "False", reason: "Waiting" });
+      expect(conditionOf(waiting, "EgressCut")).toMatchObject({ status: "False", reason: "NotConverged" });
+    } finally {
+      process.kill(kubelet, "SIGCONT");
+    }
+    await mesh.untilStatus("cut", isCut, cutWithinMs);
   });
 
   test("a stopped sidecar: counted, named, not waited for beyond the deadline, taken up when it is back", async () => {
