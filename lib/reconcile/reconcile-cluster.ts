@@ -5,6 +5,7 @@ import type { Condition } from "../rollout/status.ts";
 import { isSwitched, type Wanted, wantedMesh } from "../rollout/wanted.ts";
 import { counted } from "./counted.ts";
 import { type Before, heldByAnother, writeUnderLease } from "./lease-section.ts";
+import type { LookResult, SidecarFigures } from "./look-result.ts";
 import type { PassContext, PassOutcome } from "./pass.ts";
 import type { PassMemory } from "./pass-memory.ts";
 import type { ClusterPorts } from "./ports.ts";
@@ -53,7 +54,7 @@ export async function reconcileCluster(realPorts: ClusterPorts, context: PassCon
   return outcome;
 }
 
-type Done = (kind: PassOutcome["kind"], sidecars?: Sidecars, unmet?: Condition) => PassOutcome;
+type Done = (kind: PassOutcome["kind"], sidecars?: SidecarFigures, unmet?: Condition) => PassOutcome;
 
 async function looks(ports: ClusterPorts, context: PassContext, memory: PassMemory, done: Done): Promise<PassOutcome> {
   let failures = 0;
@@ -75,21 +76,7 @@ async function looks(ports: ClusterPorts, context: PassContext, memory: PassMemo
   return done("out-of-time");
 }
 
-export interface Sidecars {
-  readonly sidecars: number;
-  readonly verified: number;
-  readonly convergeMs?: number;
-}
-const none: Sidecars = { sidecars: 0, verified: 0 };
-
-export type LookResult =
-  | {
-      readonly kind: PassOutcome["kind"];
-      readonly sidecars?: Sidecars;
-      readonly unmet?: Condition | undefined;
-      readonly refusal?: EgressError;
-    }
-  | { readonly kind: "again" };
+const none: SidecarFigures = { sidecars: 0, verified: 0 };
 
 async function lookAndAct(ports: ClusterPorts, context: PassContext, memory: PassMemory): Promise<LookResult> {
   memory.refused = [];

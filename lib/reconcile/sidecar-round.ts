@@ -14,9 +14,9 @@ import type { Wanted } from "../rollout/wanted.ts";
 import type { PassLog } from "./pass.ts";
 import { poke } from "./poke.ts";
 import type { ClusterPorts } from "./ports.ts";
+import { type Adoption, type Check, newCheck } from "./sidecar-check.ts";
 
-/** First answer to be hoped for this long after a poke; then less and less often. */
-const firstAskMs = 40;
+/** Asked less and less often. */
 const askGrowth = 1.4;
 const slowestAskMs = 1_000;
 /** While answers are out, whoever has answered may be due again: one that hangs must not hold the others to its pace. */
@@ -27,25 +27,6 @@ const openConnectionAskMs = 500;
  * such passes that wait would use up the queue's concurrency, and nobody were left to take up a change.
  */
 const lookerWaitMs = 6_000;
-
-interface Check {
-  pod: ObservedPod;
-  state: CheckedPod["state"];
-  /** When the wait for it began. */
-  sinceMs: number;
-  readonly suspect: boolean;
-  poked: boolean;
-  /** Later passes know of it: the status says that it is to be verified, or its annotation that it was. */
-  noted: boolean;
-  repokes: number;
-  /** When it was first poked for what it must run; a repeated poke says so too. */
-  pokedAtMs: number;
-  nextAskMs: number;
-  paceMs: number;
-  asking: boolean;
-  /** At its first answer; an earlier configuration may have been refused. */
-  refusedBefore?: number;
-}
 
 /**
  * The sidecars of one pass, each asked at its own pace: one that hangs holds no other back.
@@ -76,46 +57,16 @@ export class SidecarRound {
   }
 
   /** Takes over a list of pods: those gone are forgotten, those known keep their state. */
-  adopt(
-    pods: readonly ObservedPod[],
-    options: {
-      readonly everybody: boolean;
-      readonly suspects: ReadonlySet<string>;
-      /** When what is wanted was found to run everywhere: whoever ran then has had its time. */
-      readonly convergedMs?: number | undefined;
-      /** When this pass wrote last: suspects that were poked since are waited for from then on. */
-      readonly writtenMs?: number | undefined;
-    },
-  ): void {
+  adopt(pods: readonly ObservedPod[], options: Adoption): void {
     const now = this.#ports.nowMs();
     const due = new Set(podsToAsk(pods, this.#wanted, options.everybody, options.suspects));
     const next = new Map<string, Check>();
     for (const pod of runningSidecars(pods)) {
       const key = `${pod.uid} ${pod.sidecarStartedAtMs}`;
-      const known = this.#checks.get(key);
-      if (known) {
-        known.pod = pod;
-        next.set(key, known);
-        continue;
-      }
-      const justPoked = options.suspects.has(`${pod.namespace}/${pod.configMap}`);
-      const poke = pod.poke?.digest === wantedDigestOf(pod, this.#wanted) ? pod.poke : undefined;
-      const pokedAtMs = poke && !(justPoked && poke.atMs < (options.writtenMs ?? now)) ? poke.atMs : now;
-      const startedMs = pod.sidecarStartedAtMs ?? 0;
-      const hadItsTime = !justPoked && poke !== undefined && startedMs < (options.convergedMs ?? 0);
-      next.set(key, {
-        pod,
-        state: due.has(pod) ? "not-asked" : "trusted",
-        suspect: justPoked,
-        sinceMs: hadItsTime ? Number.NEGATIVE_INFINITY : Math.max(pokedAtMs, startedMs),
-        poked: justPoked,
-        noted: justPoked,
-        repokes: 0,
-        pokedAtMs,
-        nextAskMs: justPoked ? now + firstAskMs : now,
-        paceMs: firstAskMs,
-        asking: false,
-      });
+      const check =
+        this.#checks.get(key) ?? newCheck(pod, wantedDigestOf(pod, this.#wanted), due.has(pod), options, now);
+      check.pod = pod;
+      next.set(key, check);
     }
     this.#checks = next;
   }

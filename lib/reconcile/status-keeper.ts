@@ -1,27 +1,36 @@
 import { canonicalJson, type Json } from "../envoy/canonical-json.ts";
 import { nextStatus } from "../rollout/next-status.ts";
+import type { MeshObservation } from "../rollout/observation.ts";
 import { announcements } from "../rollout/result-events.ts";
 import { conditionOf, type RolloutStatus } from "../rollout/status.ts";
 import { type CheckedPod, tallyOf } from "../rollout/tally.ts";
+import type { Wanted } from "../rollout/wanted.ts";
+import type { SidecarFigures } from "./look-result.ts";
 import type { PassContext } from "./pass.ts";
+import type { PassMemory } from "./pass-memory.ts";
 import type { ClusterPorts } from "./ports.ts";
-import type { Sidecars } from "./reconcile-cluster.ts";
-import type { ToVerify } from "./verification.ts";
 
 /** How often a status is written whose conditions have not turned. */
 const statusPaceMs = 2_000;
+
+/** What a status is to be kept of. */
+export interface StatusTask {
+  readonly seen: MeshObservation;
+  readonly wanted: Wanted;
+  readonly memory: PassMemory;
+}
 
 /** Writes the status when it has something new to tell, and knows what of it is to be announced. */
 export class StatusKeeper {
   readonly #ports: ClusterPorts;
   readonly #context: PassContext;
-  readonly #task: Pick<ToVerify, "seen" | "wanted" | "memory">;
+  readonly #task: StatusTask;
   last: RolloutStatus;
   #resourceVersion: string | undefined;
   #writtenMs: number;
   #convergeMs: number | undefined;
 
-  constructor(ports: ClusterPorts, context: PassContext, task: Pick<ToVerify, "seen" | "wanted" | "memory">) {
+  constructor(ports: ClusterPorts, context: PassContext, task: StatusTask) {
     this.#ports = ports;
     this.#context = context;
     this.#task = task;
@@ -30,7 +39,7 @@ export class StatusKeeper {
     this.#writtenMs = ports.nowMs();
   }
 
-  get sidecars(): Sidecars {
+  get sidecars(): SidecarFigures {
     const { total = 0, verified = 0 } = this.last.sidecars ?? {};
     return {
       sidecars: total,

@@ -1,12 +1,11 @@
-import type { MeshObservation, ObservedPod } from "../rollout/observation.ts";
+import type { ObservedPod } from "../rollout/observation.ts";
 import { conditionOf, type RolloutStatus, unmetCondition } from "../rollout/status.ts";
 import type { Wanted } from "../rollout/wanted.ts";
+import type { LookResult } from "./look-result.ts";
 import type { PassContext } from "./pass.ts";
-import type { PassMemory } from "./pass-memory.ts";
 import type { ClusterPorts } from "./ports.ts";
-import type { LookResult } from "./reconcile-cluster.ts";
 import { SidecarRound } from "./sidecar-round.ts";
-import { StatusKeeper } from "./status-keeper.ts";
+import { StatusKeeper, type StatusTask } from "./status-keeper.ts";
 import type { Telling } from "./telling.ts";
 
 /** Kept for the status, the events and the answer to the queue. */
@@ -20,11 +19,8 @@ const relistMs = 2_000;
 /** And how many times as long as listing took: the list of a large mesh would leave no room for the asking. */
 const relistShare = 10;
 
-export interface ToVerify {
-  readonly seen: MeshObservation;
-  readonly wanted: Wanted;
+export interface ToVerify extends StatusTask {
   readonly pods: readonly ObservedPod[];
-  readonly memory: PassMemory;
   /** The fencing number that the pass wrote with, or saw. */
   readonly number: number;
 }

@@ -1,0 +1,23 @@
+import type { EgressError } from "../errors.ts";
+import type { Condition } from "../rollout/status.ts";
+import type { PassOutcome } from "./pass.ts";
+
+/** How one look of a pass ended. */
+export type LookResult =
+  | {
+      readonly kind: PassOutcome["kind"];
+      readonly sidecars?: SidecarFigures;
+      /** A condition of the last status that is not as it must be. */
+      readonly unmet?: Condition | undefined;
+      /** What could not be written; the rest is done. */
+      readonly refusal?: EgressError;
+    }
+  /** The world has changed under it. */
+  | { readonly kind: "again" };
+
+export interface SidecarFigures {
+  readonly sidecars: number;
+  readonly verified: number;
+  /** From the first write to the last sidecar's answer. */
+  readonly convergeMs?: number;
+}

@@ -1,0 +1,64 @@
+import type { ObservedPod } from "../rollout/observation.ts";
+import type { CheckedPod } from "../rollout/tally.ts";
+
+/** First answer to be hoped for this long after a poke. */
+const firstAskMs = 40;
+
+/** What a pass knows of one sidecar, and when it asks it again. */
+export interface Check {
+  pod: ObservedPod;
+  state: CheckedPod["state"];
+  /** When the wait for it began. */
+  sinceMs: number;
+  readonly suspect: boolean;
+  poked: boolean;
+  /** Later passes know of it: the status says that it is to be verified, or its annotation that it was. */
+  noted: boolean;
+  repokes: number;
+  /** When it was first poked for what it must run; a repeated poke says so too. */
+  pokedAtMs: number;
+  nextAskMs: number;
+  paceMs: number;
+  asking: boolean;
+  /** At its first answer; an earlier configuration may have been refused. */
+  refusedBefore?: number;
+}
+
+/** How a list of pods is taken over. */
+export interface Adoption {
+  readonly everybody: boolean;
+  /** ConfigMaps that this pass has rewritten, as `namespace/name`. */
+  readonly suspects: ReadonlySet<string>;
+  /** When what is wanted was found to run everywhere: whoever ran then has had its time. */
+  readonly convergedMs?: number | undefined;
+  /** When this pass wrote last: suspects that were poked since are waited for from then on. */
+  readonly writtenMs?: number | undefined;
+}
+
+/** @param digest  what it must run; undefined where its account is not configured yet */
+export function newCheck(
+  pod: ObservedPod,
+  digest: string | undefined,
+  isDue: boolean,
+  { suspects, convergedMs = 0, writtenMs }: Adoption,
+  nowMs: number,
+): Check {
+  const justPoked = suspects.has(`${pod.namespace}/${pod.configMap}`);
+  const poke = pod.poke?.digest === digest ? pod.poke : undefined;
+  const pokedAtMs = poke && !(justPoked && poke.atMs < (writtenMs ?? nowMs)) ? poke.atMs : nowMs;
+  const startedMs = pod.sidecarStartedAtMs ?? 0;
+  const hadItsTime = !justPoked && poke !== undefined && startedMs < convergedMs;
+  return {
+    pod,
+    state: isDue ? "not-asked" : "trusted",
+    suspect: justPoked,
+    sinceMs: hadItsTime ? Number.NEGATIVE_INFINITY : Math.max(pokedAtMs, startedMs),
+    poked: justPoked,
+    noted: justPoked,
+    repokes: 0,
+    pokedAtMs,
+    nextAskMs: justPoked ? nowMs + firstAskMs : nowMs,
+    paceMs: firstAskMs,
+    asking: false,
+  };
+}
