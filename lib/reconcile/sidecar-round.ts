@@ -151,7 +151,8 @@ export class SidecarRound {
     check.state = state;
     if (state.kind === "verified") {
       check.nextAskMs = now + (state.openEgress > 0 ? openConnectionAskMs : drainSeconds * 1_000);
-      if (check.noted || isPokedFor(check.pod, digest)) return;
+      // What its annotation said when pods were listed is gone if it was poked since.
+      if (check.noted || (!check.poked && isPokedFor(check.pod, digest))) return;
       check.noted = true;
       check.pokedAtMs = now;
       check.repokes = 0;

@@ -136,3 +136,17 @@ test("another pass waits for a silent sidecar no longer than the one that poked 
   expect(conditionOf(cluster.status, "Converged")?.reason).toBe("AllReachableVerified");
   expect(cluster.clock.nowMs() - startedMs).toBeLessThan(33_000);
 });
+
+test("a pod whose annotation said that it was verified, and that ran something else when asked, is noted anew", async () => {
+  const cluster = await meshAtRest();
+  const pod = cluster.pod("shop/web-1");
+  pod.rejecting = true;
+  pod.start();
+  pod.sidecarStartedAtMs = (pod.poke?.atMs ?? 0) - 60_000;
+  const pass = startPass(cluster, { kind: "drift" });
+  await cluster.clock.pass(200);
+  pod.rejecting = false;
+  await cluster.clock.run(pass);
+  expect(pod.poke?.unverified).toBeUndefined();
+  expect(await writesOf(cluster)).toEqual([]);
+});
