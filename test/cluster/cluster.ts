@@ -9,6 +9,7 @@ import { type Containerd, openContainerd, startContainerd } from "./containerd.t
 import { type ControlPlaneOptions, startControlPlane } from "./control-plane.ts";
 import { type Kubectl, kubectlOn, writeKubectl } from "./kubectl.ts";
 import { dnsObjects, startDns } from "./names.ts";
+import type { Spawned } from "./namespaces.ts";
 import { startNode } from "./node.ts";
 import { openWorld, type World, type WorldRecord } from "./world.ts";
 
@@ -20,7 +21,7 @@ export interface Cluster {
   readonly auditLogPath: string;
   readonly containerd: Containerd;
   /** Undefined where another process has started it. */
-  readonly kubeletPid: number | undefined;
+  readonly kubelet: Spawned | undefined;
   /** Standard output. Longer than any `--timeout` that a caller gives kubectl itself: 120 s. @throws CommandError */
   kubectl(...args: readonly string[]): Promise<string>;
   /** `kubectl apply`, of objects. */
@@ -77,7 +78,7 @@ export async function startCluster(world: World, options: ClusterOptions = {}): 
   });
   log(`API server ready after ${since()}`);
   const apply = kubectlWith(["apply", "--filename", "-"], { input: listOf(dnsObjects(world.address)) });
-  const [kubeletPid] = await Promise.all([
+  const [kubelet] = await Promise.all([
     startNode(world, binary, containerd),
     apply.then(() => startDns(world, binary)),
   ]);
@@ -93,7 +94,7 @@ export async function startCluster(world: World, options: ClusterOptions = {}): 
   await otherImages;
   log(`node ready after ${since()}`);
 
-  return { ...clusterIn(world, containerd, kubectlWith, kubeconfigPath), kubeletPid };
+  return { ...clusterIn(world, containerd, kubectlWith, kubeconfigPath), kubelet };
 }
 
 /** A cluster that another process holds. */
@@ -109,7 +110,7 @@ function clusterIn(world: World, containerd: Containerd, kubectlWith: Kubectl, p
     kubeconfigPath: path,
     auditLogPath: world.auditLogPath,
     containerd,
-    kubeletPid: undefined,
+    kubelet: undefined,
     kubectl: (...args) => kubectlWith(args, { timeoutMs: 120_000 }),
     apply: (...objects) => kubectlWith(["apply", "--filename", "-"], { input: listOf(objects) }),
     serverSideApply(manifest, { manager, force = false }) {

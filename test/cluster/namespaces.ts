@@ -40,6 +40,8 @@ export interface Spawned {
   /** As this machine sees it. */
   readonly pid: number;
   readonly exited: boolean;
+  /** SIGSTOP, and SIGCONT after it, reach nsenter too, which stops along with its command. */
+  signal(name: NodeJS.Signals): void;
   /** SIGTERM, and SIGKILL when it has not ended after `graceMs` (default 5 s). */
   stop(graceMs?: number): Promise<void>;
 }
@@ -137,6 +139,10 @@ async function spawnInside(
     pid,
     get exited() {
       return hasExited();
+    },
+    signal(name) {
+      kill(pid, name);
+      if (name === "SIGCONT" && child.pid !== undefined) kill(child.pid, name);
     },
     async stop(graceMs = 5_000) {
       if (hasExited()) return;

@@ -4,11 +4,12 @@ import { join } from "node:path";
 import { addresses, nodeName } from "./addresses.ts";
 import type { Containerd } from "./containerd.ts";
 import { writeKubeconfig } from "./kubeconfig.ts";
+import type { Spawned } from "./namespaces.ts";
 import { cgroupHierarchies } from "./slot.ts";
 import type { World } from "./world.ts";
 
-/** Starts the kubelet and kube-proxy; does not wait for either. @returns the kubelet's pid */
-export async function startNode(world: World, binary: string, containerd: Containerd): Promise<number> {
+/** Starts the kubelet and kube-proxy; does not wait for either. @returns the kubelet */
+export async function startNode(world: World, binary: string, containerd: Containerd): Promise<Spawned> {
   const { directory, authority, address } = world;
   await createCgroup(world.name);
   const [serving, client, proxying] = await Promise.all([
@@ -62,7 +63,7 @@ export async function startNode(world: World, binary: string, containerd: Contai
     "sh",
     join(directory, "container-logs"),
   ]);
-  const { pid } = await world.spawn("kubelet", [
+  const started = await world.spawn("kubelet", [
     ...[binary, "kubelet", `--config=${join(directory, "kubelet.json")}`, `--kubeconfig=${kubeletConfig}`],
     ...[`--root-dir=${join(directory, "kubelet")}`, `--node-ip=${address}`, `--hostname-override=${nodeName}`],
     `--cert-dir=${join(directory, "pki")}`,
@@ -83,7 +84,7 @@ export async function startNode(world: World, binary: string, containerd: Contai
   };
   await writeFile(join(directory, "kube-proxy.json"), JSON.stringify(proxy, undefined, 2));
   await world.spawn("kube-proxy", [binary, "kube-proxy", `--config=${join(directory, "kube-proxy.json")}`]);
-  return pid;
+  return started;
 }
 
 /** What a kubelet sets on its machine; a run's kubelet finds them set, and the machine keeps its own. */

@@ -85,8 +85,9 @@ export function podsSuite(theMesh: () => MeshWorld): void {
   test("sidecars that answer with the old version are named, and keep Converged and EgressCut False", async () => {
     const mesh = theMesh();
     await settleOn(mesh, true);
-    const kubelet = mesh.cluster.kubeletPid ?? Number.NaN;
-    process.kill(kubelet, "SIGSTOP");
+    const { kubelet } = mesh.cluster;
+    if (!kubelet) throw new Error("the kubelet is another process's");
+    kubelet.signal("SIGSTOP");
     try {
       await patchEgress(mesh.cluster, "false");
       const six = (it: RolloutStatus) => it.target?.egress === false && it.lagging?.length === 6;
@@ -96,7 +97,7 @@ export function podsSuite(theMesh: () => MeshWorld): void {
       expect(conditionOf(waiting, "Converged")).toMatchObject({ status: "False", reason: "Waiting" });
       expect(conditionOf(waiting, "EgressCut")).toMatchObject({ status: "False", reason: "NotConverged" });
     } finally {
-      process.kill(kubelet, "SIGCONT");
+      kubelet.signal("SIGCONT");
     }
     await mesh.untilStatus("cut", isCut, cutWithinMs);
   });
