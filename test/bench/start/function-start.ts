@@ -10,7 +10,6 @@ import { type StandInApiServer, startStandInApiServer } from "#test/aws/stand-in
 import { eventually } from "#test/eventually.ts";
 import { bundleFunctions } from "../../../tools/bundle.ts";
 import { endWorkers } from "../measure/function-workers.ts";
-import { untilQueueIsEmpty } from "../measure/queue.ts";
 import { row } from "../measure/row.ts";
 import type { Scenario } from "../measure/scenario.ts";
 import { bareHandler, deployBareFunction } from "./bare-function.ts";
@@ -18,7 +17,7 @@ import { bareHandler, deployBareFunction } from "./bare-function.ts";
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const cluster = "shop";
 const request = { source: "a.bench", type: "Egress Reconcile Requested", detail: { cluster } };
-const withinMs = 30_000;
+const withinMs = 5_000;
 /** DESIGN's, beside the bare function. */
 const wantedRatio = 2.5;
 
@@ -47,13 +46,16 @@ export const functionStart: Scenario = {
       for (let round = 0; round <= rounds; round++) {
         progress.step(`function starts: ${round} of ${rounds}`);
         // Alternating, so that whatever else the machine does falls on both.
-        take("bare", await coldStart(aws, api, bare), round);
-        take("real", await coldStart(aws, api, real), round);
+        take("bare", await anew(() => coldStart(aws, api, bare)), round);
+        take("real", await anew(() => coldStart(aws, api, real)), round);
         take("bareLoad", await processStart(fileURLToPath(bareHandler)), round);
         take("realLoad", await processStart(here("../../../dist/functions/reconcile.mjs")), round);
-        await endWorkers(aws.emulator, real.name);
-        take("coldLine", await eventToFirstLine(aws), round);
-        take("warmLine", await eventToFirstLine(aws), round);
+        const coldLine = async () => {
+          await endWorkers(aws.emulator, real.name);
+          return eventToFirstLine(aws, api);
+        };
+        take("coldLine", await anew(coldLine), round);
+        take("warmLine", await anew(() => eventToFirstLine(aws, api)), round);
       }
       const samples = (name: string) => found[name] ?? [];
       return {
@@ -84,6 +86,20 @@ export const functionStart: Scenario = {
     }
   },
 };
+
+/** The emulator now and then gives a message to a process that has just been ended; it comes back after minutes. */
+const tries = 3;
+
+async function anew(measure: () => Promise<number>): Promise<number> {
+  for (let left = tries - 1; left > 0; left--) {
+    const ms = await measure().catch((error: unknown) => {
+      if (!String(error).includes(`not within ${withinMs} ms`)) throw error;
+      return undefined;
+    });
+    if (ms !== undefined) return ms;
+  }
+  return measure();
+}
 
 async function coldStart(
   aws: AwsSide,
@@ -129,7 +145,7 @@ async function processStart(file: string): Promise<number> {
   return performance.now() - started;
 }
 
-async function eventToFirstLine(aws: AwsSide): Promise<number> {
+async function eventToFirstLine(aws: AwsSide, api: StandInApiServer): Promise<number> {
   const sentMs = Date.now();
   const id = await putEvent(aws, aws.credentials.operator, request.source, request.type, request.detail);
   // Of that very event: its id goes with every line.
@@ -138,6 +154,6 @@ async function eventToFirstLine(aws: AwsSide): Promise<number> {
       ({ fields }) => fields?.["message"] === "pass begins" && fields["correlationId"] === id,
     );
   const line = await eventually("the function's first line", firstLine, { withinMs, everyMs: 100 });
-  await untilQueueIsEmpty(aws, withinMs);
+  await untilQuiet(api);
   return Date.parse(String(line.fields?.["timestamp"])) - sentMs;
 }
