@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { clusterPorts } from "#lib/kube/cluster-ports.ts";
-import type { KubeConnection, KubeRequest } from "#lib/kube/connection.ts";
+import { type KubeConnection, type KubeRequest, maxInFlight } from "#lib/kube/connection.ts";
 import { meshPlace } from "#lib/mesh/names.ts";
 import { configAtRest } from "../../scripted/world-at-rest.ts";
 
@@ -66,4 +66,27 @@ test.each<readonly [string, readonly Answered[], readonly string[], string]>([
     .catch((error: { readonly reason: string }) => error.reason);
   expect(came).toBe(outcome);
   expect(asked).toEqual(requests);
+});
+
+test("what waits for its turn when the pass ends is not sent, and what comes after it is", async () => {
+  const slow = Promise.withResolvers<void>();
+  let sent = 0;
+  const connection: KubeConnection = {
+    server: "https://cluster.test",
+    async send() {
+      sent++;
+      await slow.promise;
+      return { status: 200, text: "{}", serverTimeMs: undefined };
+    },
+    async *stream() {},
+  };
+  const ports = clusterPorts(connection, meshPlace, "me");
+  const writes = Array.from({ length: maxInFlight + 10 }, () => ports.applyConfigMap(write, running, 7));
+  const outcomes = Promise.allSettled(writes);
+  await new Promise((resolve) => setImmediate(resolve));
+  ports.end();
+  slow.resolve();
+  expect((await outcomes).filter(({ status }) => status === "rejected")).toHaveLength(10);
+  expect(sent).toBe(maxInFlight);
+  expect(await ports.applyConfigMap(write, running, 7)).toBe("done");
 });
