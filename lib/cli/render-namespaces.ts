@@ -41,7 +41,7 @@ export async function renderOver(
   // Standard output is the command's own; here only trouble is told.
   const log = jsonLog((line) => process.stderr.write(line));
   while (ports.nowMs() < deadline) {
-    const { lease } = await ports.readMesh();
+    const { lease } = await ports.glance();
     if (lease && heldByAnother(lease)) {
       await ports.sleep(leaseWaitMs);
       continue;

@@ -166,7 +166,7 @@ async function begun(
   for (let tries = 0; tries < statusTries; tries++) {
     const verification = new Verification(ports, context, { ...task, seen: { ...task.seen, rollout }, memory });
     if ((await verification.begin()) === "kept") return verification;
-    const now = await ports.readMesh();
+    const now = await ports.glance();
     if (now.lease?.transitions !== lease.number) return "lost";
     rollout = now.rollout;
   }
