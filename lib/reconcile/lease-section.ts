@@ -106,6 +106,8 @@ async function writeAndTell(
   if (released === "lost") return "lost";
   verification.announce();
   if (released === "released") return { seen, wanted, pods, verification, refusal };
+  // From here on a failure is for another look, not for whoever waits for the Lease to expire.
+  memory.holdsLease = false;
   await verification.glimpse();
   return "again";
 }
