@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { meshAtRest } from "./mesh.ts";
 import { startPass } from "./pass.ts";
+import type { Fates } from "./ports.ts";
 
 /** An API server that is busy: a pass takes longer to write than it takes until the next event. */
 const slow = () => ({ there: 20, back: 20 });
@@ -25,5 +26,24 @@ test("looks without end keep nobody from saying that the switch has arrived", as
   await cluster.clock.run(Promise.all(passes));
   expect(history?.[0]).toMatchObject({ to: true, outcome: "Converged" });
   expect(history?.[0]?.tookMs).toBeLessThan(1_000);
+  expect(cluster.status).toMatchObject({ phase: "Idle", sidecars: { total: 3, verified: 3 } });
+});
+
+test("a failure while the sidecars have their say before another look: the same pass looks again", async () => {
+  const cluster = await meshAtRest();
+  cluster.setOsmConfig({ egress: "true", permissive_traffic_policy_mode: "true" });
+  let statuses = 0;
+  // The first status is written with the Lease in hand, the second when the sidecars have answered.
+  const fates: Fates = (verb) => ({
+    ...slow(),
+    ...(verb === "writeStatus" && ++statuses === 2 ? { unanswered: "before" } : {}),
+  });
+  const first = startPass(cluster, { fates });
+  await cluster.clock.pass(100);
+  const second = startPass(cluster);
+  await cluster.clock.run(second);
+  expect(cluster.writes).toContain("mark");
+  await expect(cluster.clock.run(first)).resolves.toMatchObject({ kind: "settled" });
+  expect(statuses).toBeGreaterThan(2);
   expect(cluster.status).toMatchObject({ phase: "Idle", sidecars: { total: 3, verified: 3 } });
 });

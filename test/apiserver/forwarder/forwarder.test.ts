@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { KubeConnection } from "#lib/kube/connection.ts";
 import { openKubeconfig } from "#lib/kube/kubeconfig.ts";
 import { maxBackoffMs } from "#lib/kube/watch-cursor.ts";
+import { eventually } from "#test/eventually.ts";
 import { ensureKubernetesBinary } from "../../../tools/setup/kubernetes-binary.ts";
 import { type ApiServer, startApiServer } from "../server.ts";
 import { compact } from "./etcd.ts";
@@ -170,10 +171,17 @@ describe("what breaks", () => {
     await compact(server.etcdUrl);
     await server.restart();
     proxy.allow();
-    // It may have to wait twice: until it tries again, and once more because the version that it knew is gone.
-    await forwarder.next(from, ({ kind }) => kind === "PodList", 2 * maxBackoffMs + 5_000);
-    expect(forwarder.warnings.filter((one) => one.includes("[version-expired]"))).not.toEqual([]);
+    // It waits twice: until it tries again, and once more because the version that it knew is gone.
+    const isExpired = (one: string) => one.includes("[version-expired] watch pods");
+    const withinMs = maxBackoffMs + 5_000;
+    await eventually("the version of pods is gone", () => forwarder.warnings.some(isExpired), { withinMs });
+    // Of the lists of one second the first names the event.
+    await forwarder.next(forwarder.received.length, ({ kind }) => kind.endsWith("List"), withinMs);
     await forwarder.quiet(1_500);
+    const listed = forwarder.received.length;
+    await mesh.setPodReady("web", true);
+    await mesh.setPodReady("web", false);
+    await forwarder.next(listed, ({ kind }) => kind.startsWith("Pod"), withinMs);
     expect(forwarder.received.slice(from).filter(({ kind }) => kind === "ConfigMap").length).toBeLessThanOrEqual(1);
   });
 });

@@ -6,6 +6,7 @@ import { expectOk } from "#lib/kube/objects.ts";
 import { readPods } from "#lib/kube/pod-reader.ts";
 import { askSidecar } from "#lib/kube/sidecar-status.ts";
 import { type ObservedPod, podKey } from "#lib/rollout/observation.ts";
+import { conditionOf } from "#lib/rollout/status.ts";
 import { churnPrefix, startChurn } from "../churn.ts";
 import { runSeed, seededRandom } from "../counts.ts";
 import { type EgressByVersion, watchEgressVersions } from "../egress-by-version.ts";
@@ -107,15 +108,20 @@ async function untilAll(
   return named.length === 0 ? undefined : `not on it after ${verifiedWithinMs} ms: ${named.join(" ")}`;
 }
 
-/** What the mesh itself says. */
+/** What the mesh itself says; if it says so too late, with what it said meanwhile. */
 async function untilHistory(mesh: MeshWorld, egress: boolean, sinceMs: number): Promise<string | undefined> {
+  const said = new Map<string, number>();
   for (;;) {
-    const entry = (await mesh.status()).history?.[0];
+    const status = await mesh.status();
+    const entry = status.history?.[0];
+    const saying = JSON.stringify([entry?.to, conditionOf(status, "Converged")?.message, status.lagging]);
+    if (!said.has(saying)) said.set(saying, Date.now() - sinceMs);
     const isThis = entry?.to === egress && Date.parse(entry.startedAt) >= sinceMs - 1_000;
     const verifiedMs = isThis && entry.tookMs !== undefined ? Date.parse(entry.startedAt) + entry.tookMs : undefined;
     if (verifiedMs !== undefined) {
       const tookMs = verifiedMs - sinceMs;
-      return tookMs <= verifiedWithinMs ? undefined : `status says verified after ${tookMs} ms`;
+      const meanwhile = [...said].map(([text, atMs]) => `${atMs} ms: ${text}`).join("\n");
+      return tookMs <= verifiedWithinMs ? undefined : `status says verified after ${tookMs} ms\n${meanwhile}`;
     }
     if (Date.now() - sinceMs > 3 * verifiedWithinMs) return `no entry in the history: ${JSON.stringify(entry)}`;
     await sleep(100);
