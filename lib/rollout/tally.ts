@@ -17,7 +17,10 @@ export interface Tally {
   readonly unverified: readonly string[];
   /** Verified, with connections that are still to be cut. */
   readonly uncut: readonly string[];
-  /** Pending or wrong, and not known to have the switch where it must be: their version may differ in other things only. */
+  /**
+   * Pending or wrong, and not known to have the switch where it must be: their version may differ in other things only.
+   * Not those that started after the switch was moved, while they are in time: a mesh that grows would never arrive.
+   */
   readonly offValue: readonly string[];
   /** How many are known to have the switch where it must be. */
   readonly switched: number;
@@ -56,6 +59,7 @@ export function tallyOf(checked: readonly CheckedPod[], before: RolloutStatus, t
   let unreachable = 0;
   const stands = before.target?.digest === target.digest && conditionOf(before, "Converged")?.status === "True";
   const convergedMs = stands && before.convergedAt !== undefined ? Date.parse(before.convergedAt) : undefined;
+  const switchedMs = switchedAtMs(before, target);
 
   for (const { pod, state, sinceMs, suspect } of checked) {
     const name = podKey(pod);
@@ -65,11 +69,12 @@ export function tallyOf(checked: readonly CheckedPod[], before: RolloutStatus, t
     }
     const startedMs = (pod.sidecarStartedAtMs ?? 0) + startResolutionMs;
     const startedLater = !suspect && convergedMs !== undefined && startedMs > convergedMs;
+    const inTime = nowMs - sinceMs < deadlineMs;
+    const ranAtSwitch = !inTime || (pod.sidecarStartedAtMs ?? 0) <= switchedMs;
     if (state === "not-asked") {
-      if (!startedLater) {
-        pending.push(name);
-        offValue.push(name);
-      }
+      if (startedLater) continue;
+      pending.push(name);
+      if (ranAtSwitch) offValue.push(name);
       continue;
     }
     if (state.kind === "verified") {
@@ -78,7 +83,6 @@ export function tallyOf(checked: readonly CheckedPod[], before: RolloutStatus, t
       if (state.openEgress > 0 || (state.draining > 0 && quietMs < drainedForMs)) uncut.push(name);
       continue;
     }
-    const inTime = nowMs - sinceMs < deadlineMs;
     const shown = inTime ? state : overdue(state);
     lagging.push({ pod: name, reason: describeState(shown) });
     if (shown.kind === "rejected") rejected++;
@@ -94,7 +98,7 @@ export function tallyOf(checked: readonly CheckedPod[], before: RolloutStatus, t
       continue;
     }
     (inTime ? pending : wrong).push(name);
-    if (state.kind === "silent" || state.egress !== target.egress) offValue.push(name);
+    if (ranAtSwitch && (state.kind === "silent" || state.egress !== target.egress)) offValue.push(name);
   }
   lagging.sort((left, right) => (left.pod < right.pod ? -1 : 1));
   return {
@@ -108,6 +112,12 @@ export function tallyOf(checked: readonly CheckedPod[], before: RolloutStatus, t
     switched: verified + differingSwitched,
     lagging,
   };
+}
+
+/** When the switch began to be moved to where it must be; until that is in the history, everybody ran then. */
+function switchedAtMs({ history = [] }: RolloutStatus, target: Target): number {
+  const newest = history[0];
+  return newest?.to === target.egress ? Date.parse(newest.startedAt) : Number.POSITIVE_INFINITY;
 }
 
 /** It has had its time: that it still runs something else is laid to what it refused. */

@@ -91,6 +91,26 @@ test.each<readonly [string, CheckedPod["state"], number, readonly string[]]>([
   expect(tally.switched).toBe(isKnown ? 1 : 0);
 });
 
+const switchedMs = nowMs - 10_000;
+const moved = (to: boolean): RolloutStatus => ({
+  history: [{ to, source: "osm.forwarder", startedAt: new Date(switchedMs).toISOString(), outcome: "Rolling" }],
+});
+test.each<readonly [string, number, CheckedPod["state"], number, RolloutStatus, readonly string[]]>([
+  ["after the switch was moved, silent", switchedMs + 1, silent, nowMs, moved(false), []],
+  ["after it, not asked", switchedMs + 1, "not-asked", nowMs, moved(false), []],
+  ["after it, the other way", switchedMs + 1, { ...differs, egress: true }, nowMs, moved(false), []],
+  ["after it, silent beyond its time", switchedMs + 1, differs, 0, moved(false), [name]],
+  ["when it was moved, silent", switchedMs, silent, nowMs, moved(false), [name]],
+  ["when it was moved, not asked", switchedMs, "not-asked", nowMs, moved(false), [name]],
+  ["after an earlier move", switchedMs + 1, silent, nowMs, moved(true), [name]],
+])("a sidecar that started %s: whether its switch is still waited for", (_, startedMs, state, sinceMs, before, off) => {
+  const pod = podSeen({ sidecarStartedAtMs: startedMs });
+  const { offValue, pending, wrong } = tallyOf([{ pod, state, sinceMs, suspect: true }], before, target, nowMs);
+  expect(offValue).toEqual(off);
+  // Whoever differs keeps Converged False all the same.
+  expect([...pending, ...wrong]).toEqual([name]);
+});
+
 test.each(rows)("one sidecar, %s", (_, difference, expected, before) => {
   const pod: CheckedPod = { pod: podSeen(), state: "trusted", sinceMs: nowMs, suspect: false, ...difference };
   const { pending, wrong, excused, unverified, uncut } = tallyOf([pod], before, target, nowMs);
