@@ -5,7 +5,7 @@ import { eventually } from "#test/eventually.ts";
 import { podsOf } from "#test/world/mesh-pods.ts";
 import type { BenchMesh } from "../measure/bench-mesh.ts";
 import { isAtRest, isConverged } from "../measure/rollout-watch.ts";
-import { row } from "../measure/row.ts";
+import { type Row, row } from "../measure/row.ts";
 import type { Scenario } from "../measure/scenario.ts";
 import { setSidecars } from "./sample.ts";
 
@@ -21,63 +21,55 @@ interface Cut {
   readonly egressCutMs: number;
 }
 
+/** Alone, and where ten sidecars and the kubelet want the same two cores at the same moment. */
+const sizes = [1, 10];
+
 /** One round is a change to on, connections opened, and a change to off, by event. */
 export const cuts: Scenario = {
   name: "cuts",
   title: "What off cuts, and when: from the moment that the sidecar has the file",
   async measure({ rounds = 10, progress, realMesh }) {
     const bench = await realMesh();
-    await setSidecars(bench, 10);
-    const [pod] = await podsOf(bench.mesh.cluster, "bench", "a");
-    if (!pod) throw new Error("no pod to cut");
-    const found: Cut[] = [];
-    for (let round = 0; round < rounds; round++) {
-      progress.step(`cuts: ${round} of ${rounds}`);
-      found.push(await cut(bench, pod, round));
+    const rows: Row[] = [];
+    for (const size of sizes) {
+      await setSidecars(bench, size);
+      const [pod] = await podsOf(bench.mesh.cluster, "bench", "a");
+      if (!pod) throw new Error("no pod to cut");
+      const found: Cut[] = [];
+      for (let round = 0; round < rounds; round++) {
+        progress.step(`cuts, ${size} sidecars: ${round} of ${rounds}`);
+        found.push(await cut(bench, pod, `${size}-${round}`));
+      }
+      rows.push(...rowsOf(size, found));
     }
     return {
-      rows: [
-        row(
-          "file swapped → first new connection refused",
-          "ms",
-          found.map((it) => it.refusedMs),
-          { design: design.refused },
-        ),
-        row(
-          "file swapped → last new connection that got through was begun",
-          "ms",
-          found.map((it) => it.lastThroughMs),
-        ),
-        row(
-          "file swapped → sending connection cut (a byte every 5 ms)",
-          "ms",
-          found.map((it) => it.sendingMs),
-        ),
-        row(
-          "file swapped → idle connection cut",
-          "ms",
-          found.map((it) => it.idleMs),
-          { design: design.idleCut },
-        ),
-        row(
-          "Converged → EgressCut",
-          "ms",
-          found.map((it) => it.egressCutMs),
-          { design: design.egressCut },
-        ),
-      ],
+      rows,
       notes: [
         "The file's time is the inode time of the volume's ..data link, which the kernel sets up to a clock tick (4 ms) early.",
-        "New connections are made one after the other, one every 2 ms or so.",
+        "New connections are made one after the other, one every 2 ms or so; negative: the last one that got through was begun before the swap.",
       ],
     };
   },
 };
 
+function rowsOf(size: number, found: readonly Cut[]): readonly Row[] {
+  const of = (what: string, figure: (cut: Cut) => number, beside?: { readonly design: number }) =>
+    row(`${size} sidecars: ${what}`, "ms", found.map(figure), beside);
+  return [
+    of("file swapped → last new connection that got through was begun", (it) => it.lastThroughMs, {
+      design: design.refused,
+    }),
+    of("file swapped → an app has heard the first refusal", (it) => it.refusedMs),
+    of("file swapped → sending connection cut (a byte every 5 ms)", (it) => it.sendingMs),
+    of("file swapped → idle connection cut", (it) => it.idleMs, { design: design.idleCut }),
+    of("Converged → EgressCut", (it) => it.egressCutMs, { design: design.egressCut }),
+  ];
+}
+
 async function cut(
   { mesh, patch, rollout, untilAtRest }: BenchMesh,
   { namespace, pod }: { readonly namespace: string; readonly pod: string },
-  round: number,
+  round: string,
 ): Promise<Cut> {
   await patch(true);
   await untilAtRest(true);
