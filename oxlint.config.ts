@@ -21,6 +21,8 @@ const layers: readonly Layer[] = [
   { folder: "lib/envoy", not: [...outside, ...shells, "lib/reconcile", "lib/rollout", "lib/events"], pure: true },
   { folder: "lib/rollout", not: [...outside, ...shells, "lib/reconcile"], pure: true },
   { folder: "lib/events", not: [...outside, ...shells, "lib/reconcile", "lib/rollout", "lib/envoy"] },
+  { folder: "lib/gitops", not: [...outside, ...shells, "lib/reconcile", "lib/rollout", "lib/envoy", "lib/audit"] },
+  { folder: "lib/audit", not: [...outside, ...shells, "lib/reconcile", "lib/rollout", "lib/envoy", "lib/gitops"] },
   { folder: "lib/reconcile", not: [...outside, ...shells] },
   { folder: "lib/forwarder", not: [...outside, "lib/aws", "lib/cli", "lib/reconcile", "lib/rollout"] },
   { folder: "lib/kube", not: [...outside, "lib/aws", "lib/cli", "lib/forwarder"], owns: ["@kubernetes/client-node"] },

@@ -20,7 +20,7 @@ const logger = new Logger();
 const metrics = new Metrics();
 const queue = openQueue(settings);
 const bus = openEventBus(settings.busName, settings.region);
-const clusters = openClusters(settings.region);
+const clusters = openClusters(settings);
 
 export const handler = middy<SQSEvent, void, Error, Context>()
   .use(injectLambdaContext(logger, { resetKeys: true }))

@@ -9,6 +9,8 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const entries: Readonly<Record<string, string>> = {
   "functions/reconcile": "functions/reconcile.ts",
   "functions/check-drift": "functions/check-drift.ts",
+  "functions/gitops-webhook": "functions/gitops-webhook.ts",
+  "functions/forward-audit-log": "functions/forward-audit-log.ts",
   osm: "lib/cli/main.ts",
 };
 

@@ -27,6 +27,8 @@ const historyEntry = object({
   from: flag,
   to: flag,
   by: text(512),
+  changedAt: time,
+  users: list(text(512), 3),
   source: text(256),
   revision: text(512),
   startedAt: time,

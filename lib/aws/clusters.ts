@@ -1,9 +1,11 @@
 import { DescribeClusterCommand, EKSClient, ResourceNotFoundException } from "@aws-sdk/client-eks";
 import { EgressError } from "../errors.ts";
+import { managedTag } from "../events/fields.ts";
 import type { KubeConnection } from "../kube/connection.ts";
 import { openTokenConnection } from "../kube/token-connection.ts";
 import { eksTokens } from "./eks-token.ts";
 import { awsFailure, clientOptions } from "./failure.ts";
+import type { ReconcileSettings } from "./settings.ts";
 
 /** EKS clusters by name, spoken to as the function's own role. */
 export interface Clusters {
@@ -14,10 +16,10 @@ export interface Clusters {
 }
 
 /** Connections live as long as the warm function: one DescribeCluster, one TLS session, one token per 14 minutes. */
-export function openClusters(region: string): Clusters {
+export function openClusters({ region, ownClusters }: Pick<ReconcileSettings, "region" | "ownClusters">): Clusters {
   const kept = new Map<string, Promise<KubeConnection>>();
   function open(name: string): Promise<KubeConnection> {
-    const connection = kept.get(name) ?? connect(name, region);
+    const connection = kept.get(name) ?? connect(name, region, ownClusters.includes(name));
     kept.set(name, connection);
     return connection;
   }
@@ -38,10 +40,13 @@ export function openClusters(region: string): Clusters {
   };
 }
 
-async function connect(name: string, region: string): Promise<KubeConnection> {
+async function connect(name: string, region: string, isOwn: boolean): Promise<KubeConnection> {
   const client = new EKSClient({ region, ...clientOptions });
   try {
     const { cluster } = await client.send(new DescribeClusterCommand({ name }));
+    if (!isOwn && cluster?.tags?.[managedTag] !== "true") {
+      throw new EgressError("cluster-unknown", `DescribeCluster ${name}: it has no tag ${managedTag}=true`);
+    }
     const caData = cluster?.certificateAuthority?.data;
     if (!cluster?.endpoint || !caData) {
       throw new EgressError(

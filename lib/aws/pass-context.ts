@@ -3,7 +3,9 @@ import type { Logger } from "@aws-lambda-powertools/logger";
 import type { Metrics } from "@aws-lambda-powertools/metrics";
 import type { Hint } from "../events/hint-event.ts";
 import { resultEntry } from "../events/result-event.ts";
+import { osmConfigName } from "../mesh/names.ts";
 import type { PassContext, PassLog } from "../reconcile/pass.ts";
+import type { Testimony } from "../rollout/attribution.ts";
 import type { EventBus } from "./event-bus.ts";
 import { countResult } from "./figures.ts";
 
@@ -22,7 +24,7 @@ export function passContext(hint: Hint, { context, bus, metrics, logger }: Invoc
   logger.appendKeys({ cluster, source, correlationId });
   metrics.addDimension("cluster", cluster);
   logger.info("pass begins", { kind: hint.kind, occurredAt });
-  const { revision, resourceVersion } = hint;
+  const { resourceVersion } = hint;
   return {
     passId: context.awsRequestId,
     kind: hint.kind,
@@ -31,7 +33,7 @@ export function passContext(hint: Hint, { context, bus, metrics, logger }: Invoc
       correlationId,
       occurredAt,
       ...(actor === undefined ? {} : { actor }),
-      ...(revision === undefined ? {} : { revision }),
+      testimony: testimonyOf(hint),
       ...(resourceVersion === undefined ? {} : { resourceVersion }),
     },
     msLeft: () => context.getRemainingTimeInMillis(),
@@ -41,6 +43,16 @@ export function passContext(hint: Hint, { context, bus, metrics, logger }: Invoc
       countResult(metrics, event);
     },
     log: passLog(logger),
+  };
+}
+
+function testimonyOf({ occurredAt, actor, via, object, revision, owner }: Hint): Testimony {
+  const isOfOsmConfig = object?.kind === "ConfigMap" && object.name === osmConfigName;
+  return {
+    occurredAt,
+    ...(via === "audit-log" && isOfOsmConfig && actor !== undefined ? { auditUser: actor } : {}),
+    ...(revision === undefined ? {} : { revision }),
+    ...(owner === undefined ? {} : { owner }),
   };
 }
 

@@ -5,6 +5,17 @@ import { type MeshPlace, meshPlace } from "../mesh/names.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+const placeFields = {
+  OSM_MESH_NAME: z.string().min(1).default(meshPlace.meshName),
+  OSM_NAMESPACE: z.string().min(1).default(meshPlace.osmNamespace),
+};
+function placeOf(env: { readonly OSM_MESH_NAME: string; readonly OSM_NAMESPACE: string }): MeshPlace {
+  return { meshName: env.OSM_MESH_NAME, osmNamespace: env.OSM_NAMESPACE };
+}
+
+/** The stack's own cluster, which needs no tag; empty where all of them are found by it. */
+const ownCluster = z.union([z.literal(""), clusterName]).transform((name) => (name === "" ? [] : [name]));
+
 const reconcile = z
   .object({
     AWS_REGION: z.string().min(1),
@@ -12,25 +23,48 @@ const reconcile = z
     OSM_QUEUE_URL: z.url(),
     OSM_DEAD_LETTER_QUEUE_URL: z.url(),
     OSM_VISIBILITY_SECONDS: z.coerce.number().int().min(1).max(43_200),
-    OSM_MESH_NAME: z.string().min(1).default(meshPlace.meshName),
-    OSM_NAMESPACE: z.string().min(1).default(meshPlace.osmNamespace),
+    OSM_CLUSTER_NAME: ownCluster,
+    ...placeFields,
   })
   .transform((env) => ({
     region: env.AWS_REGION,
     busName: env.OSM_EVENT_BUS_NAME,
     queueUrl: env.OSM_QUEUE_URL,
     deadLetterUrl: env.OSM_DEAD_LETTER_QUEUE_URL,
+    /** Reconciled without the tag. */
+    ownClusters: env.OSM_CLUSTER_NAME,
     /** What a pass sets its own message's visibility to: when a killed pass is taken up. */
     visibilitySeconds: env.OSM_VISIBILITY_SECONDS,
-    place: { meshName: env.OSM_MESH_NAME, osmNamespace: env.OSM_NAMESPACE } satisfies MeshPlace,
+    place: placeOf(env),
   }));
 
 const checkDrift = z
-  .object({ OSM_EVENT_BUS_NAME: z.string().min(1), OSM_CLUSTER_NAME: clusterName })
-  .transform((env) => ({ busName: env.OSM_EVENT_BUS_NAME, cluster: env.OSM_CLUSTER_NAME }));
+  .object({ AWS_REGION: z.string().min(1), OSM_EVENT_BUS_NAME: z.string().min(1), OSM_CLUSTER_NAME: ownCluster })
+  .transform((env) => ({ region: env.AWS_REGION, busName: env.OSM_EVENT_BUS_NAME, clusters: env.OSM_CLUSTER_NAME }));
+
+const webhook = z
+  .object({
+    AWS_REGION: z.string().min(1),
+    OSM_EVENT_BUS_NAME: z.string().min(1),
+    OSM_FLUX_SECRET: z.string().min(1),
+    OSM_ARGOCD_SECRET: z.string().min(1),
+  })
+  .transform((env) => ({
+    region: env.AWS_REGION,
+    busName: env.OSM_EVENT_BUS_NAME,
+    /** Secrets by name or ARN: the key that Flux signs with, and the token that Argo CD sends. */
+    fluxSecret: env.OSM_FLUX_SECRET,
+    argocdSecret: env.OSM_ARGOCD_SECRET,
+  }));
+
+const auditLog = z
+  .object({ AWS_REGION: z.string().min(1), OSM_EVENT_BUS_NAME: z.string().min(1), ...placeFields })
+  .transform((env) => ({ region: env.AWS_REGION, busName: env.OSM_EVENT_BUS_NAME, place: placeOf(env) }));
 
 export type ReconcileSettings = z.output<typeof reconcile>;
 export type CheckDriftSettings = z.output<typeof checkDrift>;
+export type WebhookSettings = z.output<typeof webhook>;
+export type AuditLogSettings = z.output<typeof auditLog>;
 
 /** @throws EgressError `settings-invalid` that names every fault at once */
 export function reconcileSettings(env: Environment): ReconcileSettings {
@@ -40,6 +74,16 @@ export function reconcileSettings(env: Environment): ReconcileSettings {
 /** @throws EgressError `settings-invalid` that names every fault at once */
 export function checkDriftSettings(env: Environment): CheckDriftSettings {
   return read(checkDrift, env);
+}
+
+/** @throws EgressError `settings-invalid` that names every fault at once */
+export function webhookSettings(env: Environment): WebhookSettings {
+  return read(webhook, env);
+}
+
+/** @throws EgressError `settings-invalid` that names every fault at once */
+export function auditLogSettings(env: Environment): AuditLogSettings {
+  return read(auditLog, env);
 }
 
 function read<T>(schema: z.ZodType<T>, env: Environment): T {

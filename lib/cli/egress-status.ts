@@ -46,13 +46,16 @@ export function laggingTable(lagging: NonNullable<RolloutStatus["lagging"]>): st
 }
 
 function historyTable(history: readonly HistoryEntry[]): string {
-  const head = ["WHEN", "EGRESS", "BY", "SOURCE", "SIDECARS", "TOOK", "CUT", "OUTCOME"];
+  const head = ["WHEN", "EGRESS", "BY", "USER", "REVISION", "SOURCE", "SIDECARS", "TOOK", "CUT", "OUTCOME"];
   return tableText(
     head,
     history.map((entry) => [
       entry.startedAt,
       (entry.from === undefined ? "" : `${mode(entry.from)} → `) + mode(entry.to),
       entry.by ?? "",
+      // Several: of one second, and nobody can tell whose write it was.
+      (entry.users ?? []).join(" or "),
+      entry.revision ?? "",
       entry.source,
       entry.sidecars === undefined ? "" : String(entry.sidecars),
       seconds(entry.tookMs),

@@ -1,7 +1,8 @@
 import { Command } from "commander";
 import type { KubeConnection } from "../kube/connection.ts";
-import { isPerson, keyOwners } from "../kube/field-owners.ts";
+import { keyOwners } from "../kube/field-owners.ts";
 import { expectOk } from "../kube/objects.ts";
+import { isPerson } from "../mesh/field-manager.ts";
 import { mode } from "../mesh/mode.ts";
 import { clusterOptions, connect, withClusterOptions } from "./cluster-options.ts";
 import { positiveNumber } from "./numbers.ts";

@@ -15,6 +15,7 @@ const remedies: Partial<Record<Reason, string>> = {
   "api-unavailable": "see that the kubeconfig's server is reachable from here: kubectl version",
   "api-unauthenticated": "log in again, as the kubeconfig's user: kubectl auth whoami",
   "api-forbidden": "ask for the right that is named above, or use a kubeconfig context that has it",
+  "aws-forbidden": "use AWS credentials that have the right that is named above",
   "settings-invalid": "choose a kubeconfig with --kubeconfig or $KUBECONFIG, and a context with --context",
 };
 

@@ -3,6 +3,7 @@ import { Command } from "commander";
 import project from "../../package.json" with { type: "json" };
 import { withClusterOptions } from "./cluster-options.ts";
 import { egressCommand } from "./egress.ts";
+import { eventsCommand } from "./events.ts";
 import { explain } from "./failure.ts";
 import { forwardCommand } from "./forward.ts";
 import { installCommand } from "./install.ts";
@@ -16,6 +17,7 @@ const commands: readonly (() => Command)[] = [
   egressCommand,
   reconcileCommand,
   forwardCommand,
+  eventsCommand,
 ];
 
 export function program(): Command {

@@ -1,7 +1,8 @@
 import type { KubeConnection, KubeResponse } from "../kube/connection.ts";
-import { isPerson, keyOwners } from "../kube/field-owners.ts";
+import { keyOwners } from "../kube/field-owners.ts";
 import { objectPath } from "../kube/kinds.ts";
 import { expectOk, type KubeObject, read } from "../kube/objects.ts";
+import { isPerson } from "../mesh/field-manager.ts";
 import { osmConfigName } from "../mesh/names.ts";
 import type { OsmConfigObject } from "./rollout-reader.ts";
 

@@ -3,6 +3,9 @@ import * as z from "zod";
 /** EKS's own rule for names. */
 export const clusterName = z.string().regex(/^[0-9A-Za-z][0-9A-Za-z_-]{0,99}$/, "not an EKS cluster name");
 
+/** On the EKS clusters that are ours to reconcile, with the value `true`. */
+export const managedTag = "osm-egress/managed";
+
 /** Bounds on what others send: a field ends up in status, history and logs. */
 export const shortText = z.string().min(1).max(256);
 

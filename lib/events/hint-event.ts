@@ -14,11 +14,14 @@ export interface Hint {
     readonly name: string;
     readonly uid?: string;
   };
-  /** Who changed it, when the sender knows: a Kubernetes user name. */
+  /** Who changed it, when the sender knows: a field manager, or by the audit log a user. */
   readonly actor?: string;
+  /** It was told minutes later, of a write that may be any of several: its version is not known. */
+  readonly via?: "audit-log";
   readonly resourceVersion?: string;
-  /** The GitOps revision that was applied. */
+  /** The GitOps revision that was applied, and the object of the GitOps tool that applied it. */
   readonly revision?: string;
+  readonly owner?: { readonly kind: string; readonly namespace?: string; readonly name: string };
   /** The event's id on the bus. */
   readonly correlationId: string;
   /** ISO 8601; the sender's own time when it gave one, else the bus's (whole seconds). */
@@ -53,8 +56,14 @@ const objectChangedDetail = z.object({
   object: z.object({ kind: shortText, namespace: optionalText, name: shortText, uid: optionalText }),
   resourceVersion: optionalText,
   actor: optionalText,
+  via: z.literal("audit-log").exactOptional(),
 });
-const revisionAppliedDetail = z.object({ metadata, revision: shortText, actor: optionalText });
+const revisionAppliedDetail = z.object({
+  metadata,
+  revision: shortText,
+  owner: z.object({ kind: shortText, namespace: optionalText, name: shortText }).exactOptional(),
+  actor: optionalText,
+});
 const driftCheckDetail = z.object({ metadata });
 const requestedDetail = z.object({ cluster: clusterName, actor: optionalText });
 
@@ -96,9 +105,19 @@ export function parseHint(body: string): ParsedHint {
 /** For the forwarder: something changed that may concern the mesh. */
 export function objectChanged(
   sent: Metadata,
-  changed: Pick<Hint, "object" | "resourceVersion" | "actor"> & { readonly object: NonNullable<Hint["object"]> },
+  changed: Pick<Hint, "object" | "resourceVersion" | "actor" | "via"> & {
+    readonly object: NonNullable<Hint["object"]>;
+  },
 ): BusEntry {
   return { source: "osm.forwarder", detailType: ours["osm.forwarder"], detail: { metadata: sent, ...changed } };
+}
+
+/** For the webhook: a GitOps tool has applied this revision, and osm-config may be in it. */
+export function revisionApplied(
+  sent: Metadata,
+  applied: { readonly revision: string; readonly owner: NonNullable<Hint["owner"]> },
+): BusEntry {
+  return { source: "osm.gitops", detailType: ours["osm.gitops"], detail: { metadata: sent, ...applied } };
 }
 
 /** For the schedule: look, and ask every sidecar. */

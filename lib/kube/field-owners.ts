@@ -11,15 +11,17 @@ export function keyOwners(
   managedFields: readonly ManagedFieldsEntry[] | undefined,
   ...keys: readonly string[]
 ): readonly string[] {
-  const owners = (managedFields ?? [])
-    .filter(({ fieldsV1 }) => keys.some((key) => `f:${key}` in (fieldsV1?.["f:data"] ?? {})))
-    .toReversed()
-    .sort((left, right) => (right.time ?? "").localeCompare(left.time ?? ""))
-    .flatMap(({ manager }) => (manager ? [manager] : []));
+  const owners = keyWrites(managedFields, ...keys).flatMap(({ manager }) => (manager ? [manager] : []));
   return [...new Set(owners)];
 }
 
-/** A person at a command line; any other manager keeps its value somewhere else and will write it again. */
-export function isPerson(manager: string): boolean {
-  return /^(osm|osm-install|kubectl(-.*)?)$/.test(manager);
+/** The same with the times. */
+export function keyWrites(
+  managedFields: readonly ManagedFieldsEntry[] | undefined,
+  ...keys: readonly string[]
+): readonly Pick<ManagedFieldsEntry, "manager" | "time">[] {
+  return (managedFields ?? [])
+    .filter(({ fieldsV1 }) => keys.some((key) => `f:${key}` in (fieldsV1?.["f:data"] ?? {})))
+    .toReversed()
+    .sort((left, right) => (right.time ?? "").localeCompare(left.time ?? ""));
 }

@@ -1,11 +1,12 @@
 import { EgressError } from "../errors.ts";
+import { gitopsOwners } from "../mesh/gitops-owner.ts";
 import type { MeshService } from "../mesh/in-mesh.ts";
 import type { MeshInjectionSpec } from "../mesh/injection.ts";
 import { apiVersion, injectionName, labels, type MeshPlace, osmConfigName, rolloutName } from "../mesh/names.ts";
 import type { Account, Glance, MeshObservation, ObservedOsmConfig } from "../rollout/observation.ts";
 import type { RolloutStatus } from "../rollout/status.ts";
 import { type KubeConnection, metadataOnly } from "./connection.ts";
-import { keyOwners, type ManagedFieldsEntry } from "./field-owners.ts";
+import { keyWrites, type ManagedFieldsEntry } from "./field-owners.ts";
 import { readLease, type ServerClock } from "./lease.ts";
 import { listAll } from "./list.ts";
 import { read } from "./objects.ts";
@@ -86,6 +87,8 @@ interface ConfigMap {
     readonly uid: string;
     readonly resourceVersion: string;
     readonly managedFields?: readonly ManagedFieldsEntry[];
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
   };
   readonly data?: Readonly<Record<string, string>>;
 }
@@ -96,8 +99,16 @@ interface Rollout {
 }
 
 function decodeOsmConfig({ metadata, data }: ConfigMap): ObservedOsmConfig {
-  const { uid, resourceVersion, managedFields } = metadata;
-  return { uid, resourceVersion, data, egressManager: keyOwners(managedFields, "egress")[0] };
+  const { uid, resourceVersion, managedFields, labels: put, annotations } = metadata;
+  const [write] = keyWrites(managedFields, "egress");
+  return {
+    uid,
+    resourceVersion,
+    data,
+    egressManager: write?.manager,
+    ...(write?.time === undefined ? {} : { egressWrittenAt: write.time }),
+    owners: gitopsOwners(put, annotations),
+  };
 }
 
 interface ObjectMeta {

@@ -1,4 +1,5 @@
 import type { ResultEvent } from "../events/result-event.ts";
+import type { Testimony } from "../rollout/attribution.ts";
 import type { Condition } from "../rollout/status.ts";
 
 /** What one pass gets from whoever runs it: a function, a laptop, a test. */
@@ -12,7 +13,8 @@ export interface PassContext {
     /** Who made the change, of which `resourceVersion` came; without that nobody can tell which change it was. */
     readonly actor?: string;
     readonly resourceVersion?: string;
-    readonly revision?: string;
+    /** What the event tells of changes that the history may have already. */
+    readonly testimony?: Testimony;
     readonly correlationId: string;
     /** ISO 8601. */
     readonly occurredAt?: string;

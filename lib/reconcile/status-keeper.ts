@@ -68,7 +68,7 @@ export class StatusKeeper {
       source: hint.source,
       ...(hint.actor === undefined ? {} : { actor: hint.actor }),
       ...(hint.resourceVersion === undefined ? {} : { resourceVersion: hint.resourceVersion }),
-      ...(hint.revision === undefined ? {} : { revision: hint.revision }),
+      ...(hint.testimony === undefined ? {} : { testimony: hint.testimony }),
     });
     if (same(this.last, next)) return "kept";
     if (!final && !isTurn(this.last, next) && nowMs - this.#writtenMs < statusPaceMs) return "kept";

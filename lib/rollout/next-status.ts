@@ -1,4 +1,5 @@
 import { mode } from "../mesh/mode.ts";
+import { attributed, type Testimony } from "./attribution.ts";
 import type { ObservedOsmConfig } from "./observation.ts";
 import {
   type Condition,
@@ -34,7 +35,7 @@ export interface StatusFacts {
   /** Who made the change that woke the pass, and which version of osm-config came of it. */
   readonly actor?: string;
   readonly resourceVersion?: string;
-  readonly revision?: string;
+  readonly testimony?: Testimony;
 }
 
 /** The status after a look; equal to the one before where nothing that people read has changed. */
@@ -69,7 +70,7 @@ export function nextStatus(before: RolloutStatus, facts: StatusFacts): RolloutSt
     ...optional("convergedAt", convergedAt),
     ...optional("cutAt", cutAt),
     conditions,
-    history: nextHistory(before, facts, { started, isCut }),
+    history: attributed(nextHistory(before, facts, { started, isCut }), facts.testimony ?? {}, facts.osmConfig),
   };
 }
 
@@ -189,8 +190,8 @@ function nextHistory(before: RolloutStatus, facts: StatusFacts, progress: Progre
       ...(from === undefined ? {} : { from }),
       to: egress,
       ...(by === undefined ? {} : { by }),
+      ...changedAt(facts),
       source: facts.source,
-      ...(facts.revision === undefined ? {} : { revision: facts.revision }),
       startedAt: progress.started,
       outcome: "Rolling",
     };
@@ -205,6 +206,12 @@ function nextHistory(before: RolloutStatus, facts: StatusFacts, progress: Progre
 function author({ osmConfig, actor, resourceVersion }: StatusFacts): string | undefined {
   const isAboutThis = resourceVersion !== undefined && resourceVersion === osmConfig?.resourceVersion;
   return (isAboutThis ? actor : undefined) ?? osmConfig?.egressManager;
+}
+
+/** Known only of a value that is there: one that went away left no manager. */
+function changedAt({ osmConfig, wanted }: StatusFacts): Pick<HistoryEntry, "changedAt"> {
+  const at = wanted.accepted ? osmConfig?.egressWrittenAt : undefined;
+  return at === undefined ? {} : { changedAt: at };
 }
 
 function finished(entry: HistoryEntry, facts: StatusFacts, { isCut }: Progress): HistoryEntry {

@@ -1,4 +1,5 @@
 import type { SidecarAnswer } from "../envoy/verification-query.ts";
+import type { GitopsOwner } from "../mesh/gitops-owner.ts";
 import type { MeshService } from "../mesh/in-mesh.ts";
 import type { MeshInjectionSpec } from "../mesh/injection.ts";
 import type { SidecarFile } from "../mesh/names.ts";
@@ -31,6 +32,10 @@ export interface ObservedOsmConfig {
   readonly data: Readonly<Record<string, string>> | undefined;
   /** Field manager that wrote `data.egress` last. */
   readonly egressManager: string | undefined;
+  /** RFC 3339, in whole seconds: when it did. */
+  readonly egressWrittenAt?: string;
+  /** GitOps tools' objects that it belongs to, by its labels and annotations. */
+  readonly owners?: readonly GitopsOwner[];
 }
 
 export interface SidecarConfigMap {

@@ -60,6 +60,10 @@ export interface HistoryEntry {
   readonly to: boolean;
   /** Field manager that wrote the value. */
   readonly by?: string;
+  /** When it did: RFC 3339, in whole seconds. */
+  readonly changedAt?: string;
+  /** From the audit log: who wrote to osm-config then. More than one: nobody can tell which of them it was. */
+  readonly users?: readonly string[];
   /** What woke the pass that took the change up, e.g. `osm.forwarder`. */
   readonly source: string;
   readonly revision?: string;
@@ -75,6 +79,7 @@ export interface HistoryEntry {
 
 export const maxHistory = 20;
 export const maxLagging = 20;
+export const maxUsers = 3;
 export const maxRawLength = 64;
 
 export function conditionOf(status: RolloutStatus, type: ConditionType): Condition | undefined {

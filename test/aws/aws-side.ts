@@ -1,7 +1,8 @@
 import { join } from "node:path";
-import { type Deployment, deploy } from "./deployment.ts";
+import { createAuditLogGroup } from "./audit-log.ts";
+import { type Deployment, deploy, type FunctionName } from "./deployment.ts";
 import { type EksCluster, region, writeEksState } from "./eks-record.ts";
-import { type Credentials, root, startEmulator } from "./emulator.ts";
+import { type Credentials, type EmulatorOptions, root, startEmulator } from "./emulator.ts";
 import { functionLogs, type LogLine } from "./function-logs.ts";
 import { createForwarder, createOperator, registerReconciler } from "./identities.ts";
 import type { Place, Running } from "./place.ts";
@@ -28,7 +29,7 @@ export interface AwsSide extends AwsPlan, Deployment {
     readonly forwarder: Credentials;
   };
   readonly emulator: Running;
-  logs(name: keyof Deployment["functionNames"]): Promise<readonly LogLine[]>;
+  logs(name: FunctionName): Promise<readonly LogLine[]>;
   stop(): Promise<void>;
 }
 
@@ -44,10 +45,15 @@ export async function planAwsSide(place: Place, cluster: EksCluster, port = 4566
  *
  * @param parameters  of serverless.yml's stage; `cluster` is given already
  */
-export async function startAwsSide(plan: AwsPlan, parameters: Readonly<Record<string, string>> = {}): Promise<AwsSide> {
+export async function startAwsSide(
+  plan: AwsPlan,
+  parameters: Readonly<Record<string, string>> = {},
+  options: EmulatorOptions = {},
+): Promise<AwsSide> {
   const { place, cluster, endpoint } = plan;
-  const emulator = await startEmulator(place, plan.port, stateOf(place));
+  const emulator = await startEmulator(place, plan.port, stateOf(place), options);
   try {
+    await createAuditLogGroup(endpoint, cluster.name);
     const deployment = await deploy(endpoint, join(place.directory, "deploy"), {
       cluster: cluster.name,
       ...parameters,

@@ -11,19 +11,24 @@ export interface ObservedEvent {
   readonly detail: Readonly<Record<string, unknown>>;
 }
 
-/** Somebody who listens to the result events, as an alarm or a chat would. */
+/** Somebody who listens to the bus, as an alarm or a chat would. */
 export interface BusObserver {
   /** Everything heard so far, oldest first. */
   heard(): Promise<readonly ObservedEvent[]>;
 }
 
-export async function observeResults(aws: AwsSide): Promise<BusObserver> {
-  const name = "observer";
+export function observeResults(aws: AwsSide): Promise<BusObserver> {
+  return observe(aws, "osm.reconciler");
+}
+
+/** From now on. */
+export async function observe(aws: AwsSide, source: string): Promise<BusObserver> {
+  const name = `observer-${source.replaceAll(".", "-")}`;
   const settings = { endpoint: aws.endpoint, region, credentials: root };
   const queues = new SQSClient(settings);
   const bus = new EventBridgeClient(settings);
   const { QueueUrl } = await queues.send(new CreateQueueCommand({ QueueName: name }));
-  const pattern = JSON.stringify({ source: ["osm.reconciler"] });
+  const pattern = JSON.stringify({ source: [source] });
   await bus.send(new PutRuleCommand({ Name: name, EventBusName: aws.busName, EventPattern: pattern }));
   const Arn = `arn:aws:sqs:${region}:${accountId}:${name}`;
   await bus.send(new PutTargetsCommand({ Rule: name, EventBusName: aws.busName, Targets: [{ Id: name, Arn }] }));

@@ -14,6 +14,9 @@ const serverless = join(
   "bin/serverless.js",
 );
 
+export const functionNames = ["reconcile", "check-drift", "gitops-webhook", "forward-audit-log"] as const;
+export type FunctionName = (typeof functionNames)[number];
+
 /** The stack's outputs, and what follows from its stage. */
 export interface Deployment {
   readonly busName: string;
@@ -23,7 +26,9 @@ export interface Deployment {
   readonly forwarderPolicyArn: string;
   /** Where the deployed functions' bundles are: `functions/reconcile.mjs` and so on. */
   readonly bundles: string;
-  readonly functionNames: { readonly reconcile: string; readonly "check-drift": string };
+  /** Of the GitOps webhook, as the emulator serves it; ends with a slash. */
+  readonly webhookUrl: string;
+  readonly functionNames: Readonly<Record<FunctionName, string>>;
 }
 
 /**
@@ -78,6 +83,11 @@ async function outputs(endpoint: string): Promise<Omit<Deployment, "bundles">> {
     deadLetterUrl: output("DeadLetterQueueUrl"),
     reconcileRoleArn: output("ReconcileRoleArn"),
     forwarderPolicyArn: output("ForwarderPolicyArn"),
-    functionNames: { reconcile: `${name}-reconcile`, "check-drift": `${name}-check-drift` },
+    // Its host would be found by DNS; the emulator takes the id as a path too.
+    webhookUrl: `${endpoint}/_aws/lambda-url/${new URL(output("WebhookUrl")).hostname.split(".")[0]}/`,
+    functionNames: Object.fromEntries(functionNames.map((one) => [one, `${name}-${one}`])) as Record<
+      FunctionName,
+      string
+    >,
   };
 }

@@ -14,12 +14,22 @@ export interface Credentials {
 /** The account's root, for what an administrator does once; nothing of the product ever has it. */
 export const root: Credentials = { accessKeyId: "test", secretAccessKey: "test" };
 
+export interface EmulatorOptions {
+  /** Keeps every call of an AWS API, for `recordedCalls`. */
+  readonly recording?: boolean;
+}
+
 /**
  * Starts ministack with its IAM switched on, and waits until it answers.
  *
  * Its environment is what is listed here and nothing of this process: the functions inherit it.
  */
-export async function startEmulator(place: Place, port: number, stateDirectory: string): Promise<Running> {
+export async function startEmulator(
+  place: Place,
+  port: number,
+  stateDirectory: string,
+  { recording = false }: EmulatorOptions = {},
+): Promise<Running> {
   const python = await ensureMinistack();
   const temporary = join(stateDirectory, "tmp");
   await mkdir(temporary, { recursive: true });
@@ -40,6 +50,7 @@ export async function startEmulator(place: Place, port: number, stateDirectory: 
     // It runs the functions with the first `node` that it finds: this one.
     PATH: `${dirname(process.execPath)}:/usr/bin:/bin`,
     PYTHONDONTWRITEBYTECODE: "1",
+    CLOUDTRAIL_RECORDING: recording ? "1" : "0",
   };
   const assignments = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
   const emulator = await place.spawn("ministack", ["env", "-i", ...assignments, python, "-m", "ministack"], {

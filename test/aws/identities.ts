@@ -11,7 +11,7 @@ import type { Deployment } from "./deployment.ts";
 import { accountId, region } from "./eks-record.ts";
 import { type Credentials, root } from "./emulator.ts";
 
-/** What a person with the AWS console may: put events onto the bus, and look at the dead letters. */
+/** What a person with the AWS console may: put events onto the bus, and deal with the dead letters. */
 function operatorPolicy({ busName }: Deployment): string {
   const queue = `arn:aws:sqs:${region}:${accountId}:${busName}`;
   return JSON.stringify({
@@ -22,8 +22,18 @@ function operatorPolicy({ busName }: Deployment): string {
         Action: "events:PutEvents",
         Resource: `arn:aws:events:${region}:${accountId}:event-bus/${busName}`,
       },
-      { Effect: "Allow", Action: ["sqs:GetQueueAttributes", "sqs:ReceiveMessage"], Resource: `${queue}-dead` },
-      { Effect: "Allow", Action: "sqs:GetQueueAttributes", Resource: queue },
+      {
+        Effect: "Allow",
+        Action: [
+          "sqs:GetQueueUrl",
+          "sqs:GetQueueAttributes",
+          "sqs:ReceiveMessage",
+          "sqs:ChangeMessageVisibility",
+          "sqs:DeleteMessage",
+        ],
+        Resource: `${queue}-dead`,
+      },
+      { Effect: "Allow", Action: ["sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:SendMessage"], Resource: queue },
     ],
   });
 }

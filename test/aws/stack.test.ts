@@ -5,6 +5,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { GetQueueAttributesCommand, SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually } from "#test/eventually.ts";
+import { osmCommand } from "#test/world/osm-command.ts";
+import { bundle } from "../../tools/bundle.ts";
 import { type AwsSide, planAwsSide, startAwsSide } from "./aws-side.ts";
 import { type DeadLetter, deadLetters } from "./dead-letters.ts";
 import { killFunctions } from "./kill-functions.ts";
@@ -24,6 +26,7 @@ beforeAll(async () => {
     { name: "shop", endpoint: api.endpoint, ca: api.ca },
     await freePort("127.0.0.1"),
   );
+  await bundle(["osm"]);
   aws = await startAwsSide(plan, { visibilitySeconds: String(visibilitySeconds) });
 });
 
@@ -35,7 +38,7 @@ afterAll(async () => {
 
 const metadata = (cluster = "shop") => ({ id: randomUUID(), version: 1, cluster, time: new Date().toISOString() });
 const object = { kind: "ConfigMap", namespace: "osm-system", name: "osm-config" };
-const ask = (cluster: string, extra: object = {}) =>
+const ask = (cluster: unknown, extra: object = {}) =>
   putEvent(aws, aws.credentials.operator, "a.person", "Egress Reconcile Requested", { cluster, ...extra });
 
 const deadLetterOf = (id: string): Promise<DeadLetter> =>
@@ -80,6 +83,48 @@ test("a malformed event is a dead letter at once, and the log names the field", 
   expect(api.requests.length).toBe(before);
 });
 
+test.each([
+  ["osm.forwarder", 'detail-type: osm.forwarder sends "OSM Object Changed", not "Egress Reconcile Requested"'],
+  ["osm.controller", "source: unknown source osm.controller"],
+])("a request from %s is a dead letter, and the log names the field", async (source, problem) => {
+  const id = await putEvent(aws, aws.credentials.operator, source, "Egress Reconcile Requested", { cluster: "shop" });
+  expect(await deadLetterOf(id)).toMatchObject({ reason: "event-malformed", problem });
+});
+
+test("a request that cannot be understood is a dead letter that osm shows, and sends back when told to", async () => {
+  const id = await ask(7);
+  const flags = ["--stage", "test", "--region", aws.region, "--aws-endpoint-url", aws.endpoint];
+  const { accessKeyId, secretAccessKey } = aws.credentials.operator;
+  const osm = osmCommand("/nonexistent", {
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
+  });
+  interface Letter {
+    readonly id: string;
+    readonly reason: string;
+    readonly problem: string;
+    readonly body: string;
+  }
+  const dead = async (): Promise<Letter[]> => {
+    const { stdout, stderr, exitCode } = await osm("events", "dead", ...flags, "-o", "json");
+    if (exitCode !== 0) throw new Error(stderr);
+    return JSON.parse(stdout) as Letter[];
+  };
+  const letter = await eventually("the dead letter", async () => (await dead()).find(({ body }) => body.includes(id)), {
+    withinMs: 20_000,
+  });
+  expect(letter).toMatchObject({ reason: "event-malformed", problem: expect.stringContaining("detail.cluster") });
+  const unknown = await osm("events", "redrive", "no-such-id", ...flags);
+  expect([unknown.exitCode, unknown.stderr]).toEqual([1, expect.stringContaining("no such dead letter: no-such-id")]);
+  const sent = await osm("events", "redrive", letter.id, ...flags);
+  expect(sent).toMatchObject({ exitCode: 0, stdout: expect.stringContaining("1 sent back") });
+  // Nothing about it is better now, so it dies again: as another message.
+  const again = await eventually("it is back", async () => (await dead()).find(({ body }) => body.includes(id)), {
+    withinMs: 20_000,
+  });
+  expect(again.id).not.toBe(letter.id);
+});
+
 test("a cluster that the role was not given is a dead letter", async () => {
   const letter = await deadLetterOf(await ask("elsewhere"));
   expect(letter).toMatchObject({
@@ -122,7 +167,6 @@ test("a function that is killed in the middle of its pass is taken up after the 
 });
 
 test.each([
-  ["osm.forwarder", "Egress Reconcile Requested"],
   ["osm.controller", "OSM Object Changed"],
   ["osm.reconciler", "Egress Rollout Converged"],
   ["a.person", "Egress Drift Check Due"],

@@ -1,3 +1,5 @@
+import type { MeshWorld } from "./mesh-world.ts";
+
 /** The demo of Open Service Mesh in small: three service accounts, two pods each, each with a Service. */
 export const sampleNamespace = "bookstore";
 export const sampleAccounts = ["bookbuyer", "bookstore", "bookthief"] as const;
@@ -30,6 +32,17 @@ export function sampleMesh(options: SampleOptions = {}): readonly object[] {
       },
     ]),
   ];
+}
+
+/** In the mesh, and every pod running. The mesh is installed already. */
+export async function bringUpSample({ cluster, osm }: MeshWorld, replicas = 2): Promise<void> {
+  await cluster.apply(...sampleMesh({ replicas: 0 }));
+  const added = await osm("namespace", "add", sampleNamespace);
+  if (added.exitCode !== 0) throw new Error(`osm namespace add: ${added.stdout}${added.stderr}`);
+  await cluster.apply(...sampleMesh({ replicas }));
+  for (const account of sampleAccounts) {
+    await cluster.kubectl("rollout", "status", `deployment/${account}`, "-n", sampleNamespace, "--timeout=90s");
+  }
 }
 
 export function service(namespace: string, account: string): object {

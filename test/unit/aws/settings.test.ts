@@ -9,6 +9,7 @@ const env = {
   OSM_QUEUE_URL: "https://sqs.eu-central-1.amazonaws.com/1/q",
   OSM_DEAD_LETTER_QUEUE_URL: "https://sqs.eu-central-1.amazonaws.com/1/d",
   OSM_VISIBILITY_SECONDS: "75",
+  OSM_CLUSTER_NAME: "shop",
 };
 
 test("a whole environment is read", () => {
@@ -18,12 +19,17 @@ test("a whole environment is read", () => {
     queueUrl: env.OSM_QUEUE_URL,
     deadLetterUrl: env.OSM_DEAD_LETTER_QUEUE_URL,
     visibilitySeconds: 75,
+    ownClusters: ["shop"],
     place: { meshName: "osm", osmNamespace: "osm-system" },
   });
-  expect(checkDriftSettings({ OSM_EVENT_BUS_NAME: "b", OSM_CLUSTER_NAME: "shop" })).toEqual({
+  const { region } = reconcileSettings(env);
+  const drift = { AWS_REGION: region, OSM_EVENT_BUS_NAME: "b" };
+  expect(checkDriftSettings({ ...drift, OSM_CLUSTER_NAME: "shop" })).toEqual({
+    region,
     busName: "b",
-    cluster: "shop",
+    clusters: ["shop"],
   });
+  expect(checkDriftSettings({ ...drift, OSM_CLUSTER_NAME: "" }).clusters).toEqual([]);
 });
 
 test("the mesh's place can be another than the usual one", () => {
@@ -58,6 +64,7 @@ test.each(["0", "-1", "1.5", "43201", ""])("a visibility of %j is refused", (sec
   expect(() => reconcileSettings({ ...env, OSM_VISIBILITY_SECONDS: seconds })).toThrow(/OSM_VISIBILITY_SECONDS/);
 });
 
-test("no cluster, no drift checks", () => {
-  expect(() => checkDriftSettings({ OSM_EVENT_BUS_NAME: "b", OSM_CLUSTER_NAME: "" })).toThrow(/OSM_CLUSTER_NAME/);
+test("a cluster's name that is none is refused", () => {
+  const drift = { AWS_REGION: "eu-central-1", OSM_EVENT_BUS_NAME: "b", OSM_CLUSTER_NAME: "a.b" };
+  expect(() => checkDriftSettings(drift)).toThrow(/^\[settings-invalid\] environment: OSM_CLUSTER_NAME/);
 });

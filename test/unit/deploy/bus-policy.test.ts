@@ -31,10 +31,11 @@ const { custom, resources } = parse(text, { customTags }) as Template;
 const statements = resources.Resources.Bus.Properties.Policy.Statement;
 
 /** Who may put events under each of our sources: the key of its ARN, and the role that has that name. */
-const owners: Readonly<Record<string, readonly [arn: string, role: string]>> = {
-  "osm.forwarder": ["forwarder", "ForwarderRole"],
-  "osm.drift": ["checkDrift", "CheckDriftRole"],
-  "osm.reconciler": ["reconcile", "ReconcileRole"],
+const owners: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  "osm.forwarder": { forwarder: "ForwarderRole", forwardAuditLog: "ForwardAuditLogRole" },
+  "osm.gitops": { gitopsWebhook: "GitopsWebhookRole" },
+  "osm.drift": { checkDrift: "CheckDriftRole" },
+  "osm.reconciler": { reconcile: "ReconcileRole" },
 };
 
 test("every statement denies PutEvents on the bus, to everybody but whom its condition lets off", () => {
@@ -46,17 +47,20 @@ test("every statement denies PutEvents on the bus, to everybody but whom its con
   }
 });
 
-test.each(Object.entries(owners))("%s is denied to all but its owner", (source, [arn, role]) => {
+test.each(Object.entries(owners))("%s is denied to all but its owners", (source, roles) => {
   const own = statements.filter(({ Condition }) => Condition["StringEquals"]?.["events:source"] === source);
+  const arns = Object.keys(roles).map((arn) => `\${self:custom.roleArns.${arn}}`);
   expect(own.map(({ Condition }) => Condition)).toEqual([
     {
       StringEquals: { "events:source": source },
-      ArnNotEquals: { "aws:PrincipalArn": `\${self:custom.roleArns.${arn}}` },
+      ArnNotEquals: { "aws:PrincipalArn": arns.length === 1 ? arns[0] : arns },
     },
   ]);
-  // The ARN is that of the role in this template.
-  const roleName = String(resources.Resources[role]?.Properties["RoleName"]);
-  expect(custom.roleArns[arn]?.endsWith(`:role/${roleName}`), custom.roleArns[arn]).toBe(true);
+  // Each ARN is that of a role in this template.
+  for (const [arn, role] of Object.entries(roles)) {
+    const roleName = String(resources.Resources[role]?.Properties["RoleName"]);
+    expect(custom.roleArns[arn]?.endsWith(`:role/${roleName}`), custom.roleArns[arn]).toBe(true);
+  }
 });
 
 test("every other source of ours is denied to everybody", () => {

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { isPerson, keyOwners, type ManagedFieldsEntry } from "#lib/kube/field-owners.ts";
+import { keyOwners, type ManagedFieldsEntry } from "#lib/kube/field-owners.ts";
+import { isPerson } from "#lib/mesh/field-manager.ts";
 
 const at = (second: number): string => `2026-01-01T00:00:0${second}Z`;
 const entry = (manager: string, time: string | undefined, ...keys: readonly string[]): ManagedFieldsEntry => ({

@@ -11,8 +11,9 @@ const answers: Readonly<Record<string, unknown>> = {
       resourceVersion: "3",
       managedFields: [
         { manager: "helm", fieldsV1: { "f:data": { "f:tracing": {} } } },
-        { manager: "flux", fieldsV1: { "f:data": { "f:egress": {} } } },
+        { manager: "flux", time: "2026-01-01T00:00:00Z", fieldsV1: { "f:data": { "f:egress": {} } } },
       ],
+      labels: { "kustomize.toolkit.fluxcd.io/name": "mesh", "kustomize.toolkit.fluxcd.io/namespace": "flux-system" },
     },
     data: { egress: "true" },
   },
@@ -76,7 +77,14 @@ function connectionTo(sent: KubeRequest[], more: Readonly<Record<string, unknown
 
 test("only what is in the mesh is seen, with who wrote the switch", async () => {
   expect(await readMesh(connectionTo([]), meshPlace, new ServerClock())).toEqual({
-    osmConfig: { uid: "u", resourceVersion: "3", data: { egress: "true" }, egressManager: "flux" },
+    osmConfig: {
+      uid: "u",
+      resourceVersion: "3",
+      data: { egress: "true" },
+      egressManager: "flux",
+      egressWrittenAt: "2026-01-01T00:00:00Z",
+      owners: [{ kind: "Kustomization", namespace: "flux-system", name: "mesh" }],
+    },
     accounts: [{ namespace: "shop", name: "web" }],
     services: [
       { namespace: "shop", name: "web", type: "ClusterIP", clusterIP: "10.96.0.20", hasSelector: true, ports: [80] },

@@ -3,7 +3,7 @@ import { isCut, isOn, podsWithinMs } from "../expect-status.ts";
 import { podOf } from "../mesh-pods.ts";
 import type { MeshWorld } from "../mesh-world.ts";
 import { probeOnce } from "../probe.ts";
-import { sampleAccounts, sampleMesh, sampleNamespace } from "../sample-mesh.ts";
+import { bringUpSample, sampleNamespace } from "../sample-mesh.ts";
 
 /** Kinds of ours that are not in a namespace. */
 const clusterKinds = [
@@ -31,12 +31,7 @@ export function freshSuite(theMesh: () => MeshWorld): void {
     const mesh = theMesh();
     await wipe(mesh);
     await mesh.install("--enable-egress", "--enable-permissive-traffic-policy");
-    await mesh.cluster.apply(...sampleMesh({ replicas: 0 }));
-    expect(await mesh.osm("namespace", "add", sampleNamespace)).toMatchObject({ exitCode: 0 });
-    await mesh.cluster.apply(...sampleMesh({ replicas: 1 }));
-    for (const account of sampleAccounts) {
-      await mesh.cluster.kubectl("rollout", "status", `deployment/${account}`, "-n", sampleNamespace, "--timeout=90s");
-    }
+    await bringUpSample(mesh, 1);
     const status = await mesh.untilStatus("on", (it) => isOn(it, true) && it.sidecars?.verified === 3, podsWithinMs);
     expect(status.history?.map(({ to }) => to)).toEqual([true]);
     const from = await podOf(mesh.cluster, sampleNamespace, "bookbuyer");

@@ -3,7 +3,7 @@ import { isOn, podsWithinMs } from "../expect-status.ts";
 import { patchEgress, podOf } from "../mesh-pods.ts";
 import type { MeshWorld } from "../mesh-world.ts";
 import { type PodRef, probeOnce } from "../probe.ts";
-import { sampleAccounts, sampleMesh, sampleNamespace, service } from "../sample-mesh.ts";
+import { bringUpSample, sampleNamespace, service } from "../sample-mesh.ts";
 
 /** Ways out of the mesh, each with what probes it. */
 const waysOut = (mesh: MeshWorld): Readonly<Record<"HTTP" | "TLS" | "TCP" | "UDP", readonly string[]>> => {
@@ -36,12 +36,7 @@ export function seedSuite(theMesh: () => MeshWorld): void {
   test("osm install --enable-permissive-traffic-policy: egress is off, and the sample mesh comes up verified", async () => {
     const mesh = theMesh();
     await mesh.install("--enable-permissive-traffic-policy");
-    await mesh.cluster.apply(...sampleMesh({ replicas: 0 }));
-    expect(await mesh.osm("namespace", "add", sampleNamespace)).toMatchObject({ exitCode: 0 });
-    await mesh.cluster.apply(...sampleMesh());
-    for (const account of sampleAccounts) {
-      await mesh.cluster.kubectl("rollout", "status", `deployment/${account}`, "-n", sampleNamespace, "--timeout=90s");
-    }
+    await bringUpSample(mesh);
     const status = await mesh.untilStatus(
       "six verified",
       (it) => isOn(it, false) && it.sidecars?.verified === 6,

@@ -1,0 +1,47 @@
+import { randomUUID } from "node:crypto";
+import type { BusEntry } from "../events/fields.ts";
+import { objectChanged } from "../events/hint-event.ts";
+import type { MeshPlace } from "../mesh/names.ts";
+import { type ParsedRecord, parseRecord } from "./audit-record.ts";
+import { unpack } from "./log-records.ts";
+import { notableChanges } from "./notable.ts";
+
+export interface Forwarded {
+  /** Undefined for a control message. */
+  readonly cluster?: string;
+  readonly records: number;
+  readonly events: number;
+  readonly malformed: {
+    readonly count: number /** Of the first one; its text may hold anything. */;
+    readonly problem?: string;
+  };
+}
+
+/**
+ * One delivery of a cluster's audit log, to the bus. What cannot be read is counted and left out: the rest of the delivery
+ * is as good as ever.
+ *
+ * @throws EgressError `event-malformed` where nothing of it can be read, and whatever `put` throws
+ */
+export async function forwardRecords(
+  data: string,
+  place: MeshPlace,
+  put: (entries: readonly BusEntry[]) => Promise<void>,
+): Promise<Forwarded> {
+  const unpacked = unpack(data);
+  if (!unpacked) return { records: 0, events: 0, malformed: { count: 0 } };
+  const { cluster, lines } = unpacked;
+  const parsed = lines.map(parseRecord);
+  const writes = parsed.flatMap((one) => (one.kind === "write" ? [one.write] : []));
+  const entries = notableChanges(writes, place).map(({ object, actor, at }) =>
+    objectChanged({ id: randomUUID(), version: 1, cluster, time: at }, { object, actor, via: "audit-log" }),
+  );
+  if (entries.length > 0) await put(entries);
+  return { cluster, records: lines.length, events: entries.length, malformed: malformedOf(parsed) };
+}
+
+function malformedOf(parsed: readonly ParsedRecord[]): Forwarded["malformed"] {
+  const malformed = parsed.flatMap((one) => (one.kind === "malformed" ? [one.problem] : []));
+  const [problem] = malformed;
+  return { count: malformed.length, ...(problem === undefined ? {} : { problem }) };
+}

@@ -1,0 +1,162 @@
+import {
+  ChangeMessageVisibilityCommand,
+  DeleteMessageCommand,
+  GetQueueUrlCommand,
+  type Message,
+  ReceiveMessageCommand,
+  SendMessageCommand,
+  SQSClient,
+} from "@aws-sdk/client-sqs";
+import pLimit from "p-limit";
+import { EgressError } from "../errors.ts";
+import { awsFailure, clientOptions } from "./failure.ts";
+
+export interface DeadLetter {
+  readonly id: string;
+  /** Absent where the queue itself gave up, after five tries. */
+  readonly reason?: string;
+  readonly problem?: string;
+  /** As EventBridge sent it; absent where it is no event of its. */
+  readonly cluster?: string;
+  readonly source?: string;
+  readonly detailType?: string;
+  /** ISO 8601: when it came into the queue that it died in. */
+  readonly since?: string;
+  readonly body: string;
+}
+
+export interface DeadLetterQueue {
+  /** Everything in it that nobody else is reading, oldest first; out of others' sight until the work is done. */
+  read<T>(work: (letters: readonly DeadLetter[], sendBack: SendBack) => Promise<T>): Promise<T>;
+}
+
+/** To the queue that it died in: sent first and deleted then, so that none is lost, and one may come twice. */
+export type SendBack = (letter: DeadLetter) => Promise<void>;
+
+export interface DeadLetterSettings {
+  /** `osm-egress-<stage>`. */
+  readonly deployment: string;
+  /** From the environment when absent, as the SDK reads it. */
+  readonly region?: string;
+  readonly endpoint?: string;
+}
+
+/** Long enough to read all of a full queue and to send it back; others see the letters again after that. */
+const heldSeconds = 120;
+const maxCalls = 1_000;
+const atATime = 10;
+/** A queue may answer with nothing although there is something. */
+const emptyAnswers = 3;
+
+/** @throws EgressError `aws-forbidden`, `aws-unavailable`, `settings-invalid` where the deployment has no such queue */
+export async function openDeadLetters({ deployment, region, endpoint }: DeadLetterSettings): Promise<DeadLetterQueue> {
+  const client = new SQSClient({
+    ...(region === undefined ? {} : { region }),
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ...clientOptions,
+  });
+  const [queueUrl, deadUrl] = await Promise.all([
+    queueUrlOf(client, deployment),
+    queueUrlOf(client, `${deployment}-dead`),
+  ]);
+  async function receiveAll(): Promise<readonly Message[]> {
+    const found = new Map<string, Message>();
+    for (let call = 0, empty = 0; call < maxCalls && empty < emptyAnswers; call++) {
+      const { Messages = [] } = await client.send(
+        new ReceiveMessageCommand({
+          QueueUrl: deadUrl,
+          MaxNumberOfMessages: 10,
+          VisibilityTimeout: heldSeconds,
+          MessageAttributeNames: ["All"],
+          MessageSystemAttributeNames: ["SentTimestamp"],
+        }),
+      );
+      empty = Messages.length === 0 ? empty + 1 : 0;
+      for (const message of Messages) found.set(message.MessageId ?? "", message);
+    }
+    return [...found.values()];
+  }
+
+  /** For others to see at once, not only after the time that reading takes at most. */
+  async function letGo(messages: readonly Message[]): Promise<void> {
+    const limit = pLimit(atATime);
+    const calls = messages.map(({ ReceiptHandle }) =>
+      limit(() =>
+        client.send(new ChangeMessageVisibilityCommand({ QueueUrl: deadUrl, ReceiptHandle, VisibilityTimeout: 0 })),
+      ),
+    );
+    await Promise.all(calls);
+  }
+
+  return {
+    async read(work) {
+      const held = new Map<string, Message>();
+      const sendBack: SendBack = async ({ id, body }) => {
+        await client.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: body }));
+        const ReceiptHandle = held.get(id)?.ReceiptHandle;
+        await client.send(new DeleteMessageCommand({ QueueUrl: deadUrl, ReceiptHandle }));
+        held.delete(id);
+      };
+      try {
+        for (const message of await receiveAll()) held.set(message.MessageId ?? "", message);
+        const letters = [...held.values()].map(deadLetter);
+        letters.sort((left, right) => (left.since ?? "").localeCompare(right.since ?? ""));
+        const result = await work(letters, sendBack);
+        await letGo([...held.values()]);
+        return result;
+      } catch (cause) {
+        if (!(cause instanceof Error && "$metadata" in cause)) {
+          await letGo([...held.values()]);
+          throw cause;
+        }
+        throw awsFailure(`dead letters of ${deployment}`, cause);
+      } finally {
+        client.destroy();
+      }
+    },
+  };
+}
+
+async function queueUrlOf(client: SQSClient, QueueName: string): Promise<string> {
+  try {
+    return (await client.send(new GetQueueUrlCommand({ QueueName }))).QueueUrl ?? "";
+  } catch (cause) {
+    if (cause instanceof Error && /NonExistentQueue|QueueDoesNotExist/.test(cause.name)) {
+      throw new EgressError("settings-invalid", `queue ${QueueName}: there is none in this account and region`, cause);
+    }
+    throw awsFailure(`GetQueueUrl ${QueueName}`, cause);
+  }
+}
+
+function deadLetter({ MessageId = "", Body = "", Attributes, MessageAttributes = {} }: Message): DeadLetter {
+  const sentMs = Number(Attributes?.SentTimestamp);
+  const optional = <K extends string>(key: K, value: unknown) =>
+    (typeof value === "string" ? { [key]: value } : {}) as { readonly [key in K]?: string };
+  const event = eventOf(Body);
+  return {
+    id: MessageId,
+    ...optional("reason", MessageAttributes["osm-reason"]?.StringValue),
+    ...optional("problem", MessageAttributes["osm-problem"]?.StringValue),
+    ...optional("cluster", event.detail?.metadata?.cluster ?? event.detail?.cluster),
+    ...optional("source", event.source),
+    ...optional("detailType", event["detail-type"]),
+    ...(Number.isNaN(sentMs) ? {} : { since: new Date(sentMs).toISOString() }),
+    body: Body,
+  };
+}
+
+/** Anybody may have sent anything. */
+interface LooseEvent {
+  readonly source?: unknown;
+  readonly "detail-type"?: unknown;
+  readonly detail?: { readonly cluster?: unknown; readonly metadata?: { readonly cluster?: unknown } } | null;
+}
+
+function eventOf(body: string): LooseEvent {
+  try {
+    const value: unknown = JSON.parse(body);
+    return typeof value === "object" && value !== null ? value : {};
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,12 @@
+import { GetScheduleCommand, SchedulerClient, UpdateScheduleCommand } from "@aws-sdk/client-scheduler";
+import type { AwsSide } from "./aws-side.ts";
+
+/** As an operator pauses it: everything about it stays but its state. */
+export async function setDriftSchedule(aws: AwsSide, state: "ENABLED" | "DISABLED"): Promise<void> {
+  const { endpoint, region, credentials, busName } = aws;
+  const client = new SchedulerClient({ endpoint, region, credentials: credentials.root });
+  const Name = `${busName}-check-drift`;
+  const { ScheduleExpression, FlexibleTimeWindow, Target } = await client.send(new GetScheduleCommand({ Name }));
+  await client.send(new UpdateScheduleCommand({ Name, ScheduleExpression, FlexibleTimeWindow, Target, State: state }));
+  client.destroy();
+}

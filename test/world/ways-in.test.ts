@@ -1,0 +1,174 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { RolloutStatus } from "#lib/rollout/status.ts";
+import { type AuditLogShipper, shipAuditLog } from "#test/aws/audit-log.ts";
+import { setDriftSchedule } from "#test/aws/drift-schedule.ts";
+import { putEvent } from "#test/aws/put-event.ts";
+import { notifyAsFlux } from "#test/aws/webhook-call.ts";
+import { cutWithinMs, isCut, isOn, podsWithinMs } from "./expect-status.ts";
+import { patchEgress, podOf } from "./mesh-pods.ts";
+import { clusterName, type MeshWorld, startMeshWorld } from "./mesh-world.ts";
+import { probeOnce } from "./probe.ts";
+import { bringUpSample, sampleNamespace } from "./sample-mesh.ts";
+
+let mesh: MeshWorld;
+
+beforeAll(async () => {
+  mesh = await startMeshWorld({ log: (line) => console.log(line) });
+  await setDriftSchedule(mesh.aws, "DISABLED");
+  await mesh.install("--enable-permissive-traffic-policy");
+  await bringUpSample(mesh, 1);
+  await mesh.untilStatus("three verified", (it) => isCut(it) && it.sidecars?.verified === 3, podsWithinMs);
+  await setForwarder(false);
+});
+afterAll(async () => {
+  await mesh?.stop();
+});
+
+async function setForwarder(runs: boolean): Promise<void> {
+  const inNamespace = ["-n", "osm-system"];
+  await mesh.cluster.kubectl("scale", "deployment/osm-forwarder", `--replicas=${runs ? 1 : 0}`, ...inNamespace);
+  const gone = ["wait", "--for=delete", "pod", "-l", "app.kubernetes.io/name=osm-forwarder"];
+  const there = ["rollout", "status", "deployment/osm-forwarder"];
+  await mesh.cluster.kubectl(...(runs ? there : gone), ...inNamespace, "--timeout=60s");
+}
+
+async function isOutsideReachable(): Promise<boolean> {
+  const from = await podOf(mesh.cluster, sampleNamespace, "bookbuyer");
+  return (await probeOnce(mesh.cluster, from, "tcp", mesh.world.outside.sites.tcp.target)).reached;
+}
+
+/** As Flux applies a commit: it owns the object, and puts its labels on it. */
+async function commit(egress: string): Promise<void> {
+  const labels = {
+    "kustomize.toolkit.fluxcd.io/name": "mesh",
+    "kustomize.toolkit.fluxcd.io/namespace": "flux-system",
+  };
+  const manifest = {
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name: "osm-config", namespace: "osm-system", labels },
+    data: { egress },
+  };
+  await mesh.cluster.serverSideApply(manifest, { manager: "kustomize-controller", force: true });
+}
+
+interface Source {
+  readonly source: string;
+  /** Runs from before the change until after it. */
+  readonly start?: () => Promise<() => Promise<void>>;
+  /** What happens after the change, if anything has to. */
+  readonly tell?: () => Promise<unknown>;
+  readonly withinMs?: number;
+}
+
+const quick = 10_000;
+const sources: Readonly<Record<string, Source>> = {
+  "an event from the AWS console": {
+    source: "a.person",
+    tell: () =>
+      putEvent(mesh.aws, mesh.aws.credentials.operator, "a.person", "Egress Reconcile Requested", {
+        cluster: clusterName,
+      }),
+  },
+  "Flux's webhook": { source: "osm.gitops", tell: () => notifyAsFlux(mesh.aws, clusterName) },
+  "the audit log": {
+    source: "osm.forwarder",
+    async start() {
+      const shipper = await shipAuditLog(mesh.aws.endpoint, clusterName, mesh.cluster.auditLogPath);
+      return () => shipper.stop();
+    },
+  },
+  "the forwarder": {
+    source: "osm.forwarder",
+    async start() {
+      await setForwarder(true);
+      return () => setForwarder(false);
+    },
+  },
+  // One minute, and the emulator looks every ten seconds.
+  "the schedule": {
+    source: "osm.drift",
+    withinMs: 80_000,
+    async start() {
+      await setDriftSchedule(mesh.aws, "ENABLED");
+      return () => setDriftSchedule(mesh.aws, "DISABLED");
+    },
+  },
+};
+
+test.each(Object.entries(sources))(
+  "%s alone, all others off, moves the mesh from off to on and back",
+  async (_, way) => {
+    const { source, start, tell, withinMs = quick } = way;
+    const stop = await start?.();
+    try {
+      const reached = async (egress: boolean, at: (status: RolloutStatus) => boolean) => {
+        await patchEgress(mesh.cluster, String(egress));
+        await tell?.();
+        const status = await mesh.untilStatus(`egress ${egress}`, at, withinMs + (egress ? 0 : cutWithinMs));
+        expect(status.history?.[0]).toMatchObject({ to: egress, source, outcome: "Converged" });
+        expect(await isOutsideReachable()).toBe(egress);
+      };
+      await reached(true, (it) => isOn(it, true));
+      await reached(false, isCut);
+    } finally {
+      await stop?.();
+    }
+  },
+);
+
+test("with nobody to tell, nothing moves: so it was these sources that did", async () => {
+  const before = await mesh.status();
+  await patchEgress(mesh.cluster, "true");
+  await sleep(3_000);
+  expect(await mesh.status()).toEqual(before);
+  await patchEgress(mesh.cluster, "false");
+});
+
+test("one GitOps commit, seen by webhook, forwarder and audit log: one rollout, one entry, with revision and user", async () => {
+  await setForwarder(true);
+  const shipper: AuditLogShipper = await shipAuditLog(mesh.aws.endpoint, clusterName, mesh.cluster.auditLogPath);
+  try {
+    const before = await mesh.untilStatus("at rest", isCut, cutWithinMs);
+    await commit("true");
+    await notifyAsFlux(mesh.aws, clusterName, { metadata: { revision: "main@sha1:c0ffee" } });
+    await mesh.untilStatus("on", (it) => isOn(it, true));
+    const told = await mesh.untilStatus(
+      "all that the three know",
+      ({ history }) => history?.[0]?.revision !== undefined && history[0].users !== undefined,
+    );
+    const [entry, ...older] = told.history ?? [];
+    expect(entry).toMatchObject({
+      from: false,
+      to: true,
+      by: "kustomize-controller",
+      revision: "main@sha1:c0ffee",
+      // Who applied it: this test's kubectl.
+      users: ["admin"],
+      outcome: "Converged",
+    });
+    expect(older).toEqual(before.history?.slice(0, 19));
+    const wideStatus = await mesh.osm("egress", "status", "-o", "json");
+    expect(wideStatus.stdout).toContain("main@sha1:c0ffee");
+    await commit("false");
+    await mesh.untilStatus("off", isCut, cutWithinMs);
+  } finally {
+    await shipper.stop();
+    await setForwarder(false);
+  }
+});
+
+test("a revision of another Kustomization is attached to nothing", async () => {
+  await commit("true");
+  await notifyAsFlux(mesh.aws, clusterName, {
+    involvedObject: { kind: "Kustomization", namespace: "flux-system", name: "another" },
+    metadata: { revision: "main@sha1:bad" },
+  });
+  const on = await mesh.untilStatus("on", (it) => isOn(it, true));
+  expect(on.history?.[0]).toMatchObject({ to: true, source: "osm.gitops" });
+  expect(on.history?.[0]).not.toHaveProperty("revision");
+  await commit("false");
+  await notifyAsFlux(mesh.aws, clusterName);
+  await mesh.untilStatus("off", isCut, cutWithinMs);
+});
