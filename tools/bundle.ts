@@ -22,6 +22,8 @@ export interface Bundle {
   /** Under `dist`. */
   readonly file: string;
   readonly bytes: number;
+  /** Names of the packages that some of it comes from. */
+  readonly packages: readonly string[];
 }
 
 /**
@@ -36,15 +38,27 @@ export async function bundle(
   const entryPoints = Object.fromEntries(
     Object.entries(entries).filter(([name, source]) => names.includes(name) && existsSync(root + source)),
   );
+  const bundles: Bundle[] = [];
   for (const [name, source] of Object.entries(entryPoints)) {
     const lean: BuildOptions = { plugins: [leanUndici], splitting: true, chunkNames: `${name}-parts/[name]-[hash]` };
     await rm(`${outdir}/${name}-parts`, { recursive: true, force: true });
-    await build({ ...options, ...(isFunction(name) ? lean : {}), outdir, entryPoints: { [name]: source } });
+    const parts = isFunction(name) ? lean : {};
+    const { metafile } = await build({ ...options, ...parts, metafile: true, outdir, entryPoints: { [name]: source } });
+    const file = `${name}.mjs`;
+    bundles.push({
+      file,
+      bytes: statSync(`${outdir}/${file}`).size,
+      packages: packagesOf(Object.keys(metafile.inputs)),
+    });
   }
-  return Object.keys(entryPoints).map((name) => ({
-    file: `${name}.mjs`,
-    bytes: statSync(`${outdir}/${name}.mjs`).size,
-  }));
+  return bundles;
+}
+
+function packagesOf(inputs: readonly string[]): readonly string[] {
+  const names = inputs.flatMap(
+    (input) => /node_modules\/((?:@[^/]+\/)?[^/]+)\/(?!.*node_modules\/)/.exec(input)?.[1] ?? [],
+  );
+  return [...new Set(names)].sort();
 }
 
 function isFunction(name: string): boolean {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join, matchesGlob } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { bundleFunctions } from "../../../tools/bundle.ts";
+import { type Bundle, bundleFunctions } from "../../../tools/bundle.ts";
 
 interface Declared {
   readonly handler: string;
@@ -16,9 +16,10 @@ const service = parse(readFileSync(join(root, "serverless.yml"), "utf8"), { logL
 const functions = Object.entries(service.functions as Readonly<Record<string, Declared>>);
 
 let outdir = "";
+let bundles: readonly Bundle[] = [];
 beforeAll(async () => {
   outdir = await mkdtemp(join(tmpdir(), "osm-bundle-"));
-  await bundleFunctions(join(outdir, "dist"));
+  bundles = await bundleFunctions(join(outdir, "dist"));
 });
 afterAll(() => rm(outdir, { recursive: true }));
 
@@ -35,6 +36,15 @@ describe.each(functions)("function %s", (_name, { handler, package: { patterns }
     expect(built).not.toEqual([]);
     expect(built.filter((file) => !patterns.some((pattern) => matchesGlob(file, pattern)))).toEqual([]);
   });
+});
+
+test("only reconcile carries the Kubernetes client, and nobody what his part does not need", () => {
+  const carriers = (name: string) => bundles.filter(({ packages }) => packages.includes(name)).map(({ file }) => file);
+  expect(carriers("@kubernetes/client-node").filter((file) => file !== "functions/reconcile.mjs")).toEqual([]);
+  expect(carriers("@aws-sdk/client-secrets-manager")).toEqual(["functions/gitops-webhook.mjs"]);
+  expect(carriers("@aws-sdk/client-sqs")).toEqual(["functions/reconcile.mjs"]);
+  // It does see packages.
+  expect(carriers("@middy/core")).toHaveLength(functions.length);
 });
 
 test("every chunk belongs to a function's parts", () => {
