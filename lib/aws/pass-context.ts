@@ -23,6 +23,8 @@ export function passContext(hint: Hint, { context, bus, metrics, logger }: Invoc
   // Every line and figure of this invocation, from here on.
   logger.appendKeys({ cluster, source, correlationId });
   metrics.addDimension("cluster", cluster);
+  // And of all clusters together: alarms cannot search.
+  metrics.addDimensions({});
   logger.info("pass begins", { kind: hint.kind, occurredAt });
   const { resourceVersion } = hint;
   return {
