@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { BusEntry } from "../events/fields.ts";
-import { objectChanged } from "../events/hint-event.ts";
+import { objectAudited } from "../events/hint-event.ts";
 import type { MeshPlace } from "../mesh/names.ts";
 import { type ParsedRecord, parseRecord } from "./audit-record.ts";
 import { unpack } from "./log-records.ts";
@@ -34,7 +34,7 @@ export async function forwardRecords(
   const parsed = lines.map(parseRecord);
   const writes = parsed.flatMap((one) => (one.kind === "write" ? [one.write] : []));
   const entries = notableChanges(writes, place).map(({ object, actor, at }) =>
-    objectChanged({ id: randomUUID(), version: 1, cluster, time: at }, { object, actor, via: "audit-log" }),
+    objectAudited({ id: randomUUID(), version: 1, cluster, time: at }, { object, actor }),
   );
   if (entries.length > 0) await put(entries);
   return { cluster, records: lines.length, events: entries.length, malformed: malformedOf(parsed) };

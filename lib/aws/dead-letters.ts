@@ -5,11 +5,13 @@ import {
   type Message,
   ReceiveMessageCommand,
   SendMessageCommand,
+  type SendMessageCommandInput,
   SQSClient,
 } from "@aws-sdk/client-sqs";
 import pLimit from "p-limit";
 import { EgressError } from "../errors.ts";
 import { awsFailure, clientOptions } from "./failure.ts";
+import { passesAttribute } from "./queue.ts";
 
 export interface DeadLetter {
   readonly id: string;
@@ -23,15 +25,25 @@ export interface DeadLetter {
   /** ISO 8601: when it came into the queue that it died in. */
   readonly since?: string;
   readonly body: string;
+  /** An event of the bus. What Lambda or the scheduler gave up on lies here too, and the queue has no use for it. */
+  readonly isEvent: boolean;
+  /** How often a pass had sent it on. */
+  readonly passes?: string;
 }
 
 export interface DeadLetterQueue {
   /** Everything in it that nobody else is reading, oldest first; out of others' sight until the work is done. */
-  read<T>(work: (letters: readonly DeadLetter[], sendBack: SendBack) => Promise<T>): Promise<T>;
+  read<T>(work: (letters: readonly DeadLetter[], deal: Deal) => Promise<T>): Promise<T>;
 }
 
-/** To the queue that it died in: sent first and deleted then, so that none is lost, and one may come twice. */
+/** To the queue that it died in, as it was: sent first and deleted then, so that none is lost, and one may come twice. */
 export type SendBack = (letter: DeadLetter) => Promise<void>;
+/** For good. */
+export type DropLetter = (letter: DeadLetter) => Promise<void>;
+export interface Deal {
+  readonly sendBack: SendBack;
+  readonly drop: DropLetter;
+}
 
 export interface DeadLetterSettings {
   /** `osm-egress-<stage>`. */
@@ -45,8 +57,7 @@ export interface DeadLetterSettings {
 const heldSeconds = 120;
 const maxCalls = 1_000;
 const atATime = 10;
-/** A queue may answer with nothing although there is something. */
-const emptyAnswers = 3;
+const emptyAnswers = 2;
 
 /** @throws EgressError `aws-forbidden`, `aws-unavailable`, `settings-invalid` where the deployment has no such queue */
 export async function openDeadLetters({ deployment, region, endpoint }: DeadLetterSettings): Promise<DeadLetterQueue> {
@@ -67,6 +78,8 @@ export async function openDeadLetters({ deployment, region, endpoint }: DeadLett
           QueueUrl: deadUrl,
           MaxNumberOfMessages: 10,
           VisibilityTimeout: heldSeconds,
+          // Without it only some of the queue's servers are asked.
+          WaitTimeSeconds: 1,
           MessageAttributeNames: ["All"],
           MessageSystemAttributeNames: ["SentTimestamp"],
         }),
@@ -91,17 +104,21 @@ export async function openDeadLetters({ deployment, region, endpoint }: DeadLett
   return {
     async read(work) {
       const held = new Map<string, Message>();
-      const sendBack: SendBack = async ({ id, body }) => {
-        await client.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: body }));
+      const drop: DropLetter = async ({ id }) => {
         const ReceiptHandle = held.get(id)?.ReceiptHandle;
         await client.send(new DeleteMessageCommand({ QueueUrl: deadUrl, ReceiptHandle }));
         held.delete(id);
+      };
+      const sendBack: SendBack = async (letter) => {
+        const MessageAttributes = passesAttributes(letter.passes);
+        await client.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: letter.body, MessageAttributes }));
+        await drop(letter);
       };
       try {
         for (const message of await receiveAll()) held.set(message.MessageId ?? "", message);
         const letters = [...held.values()].map(deadLetter);
         letters.sort((left, right) => (left.since ?? "").localeCompare(right.since ?? ""));
-        const result = await work(letters, sendBack);
+        const result = await work(letters, { sendBack, drop });
         await letGo([...held.values()]);
         return result;
       } catch (cause) {
@@ -115,6 +132,10 @@ export async function openDeadLetters({ deployment, region, endpoint }: DeadLett
       }
     },
   };
+}
+
+function passesAttributes(passes: string | undefined): SendMessageCommandInput["MessageAttributes"] {
+  return passes === undefined ? {} : { [passesAttribute]: { DataType: "String", StringValue: passes } };
 }
 
 async function queueUrlOf(client: SQSClient, QueueName: string): Promise<string> {
@@ -133,10 +154,15 @@ function deadLetter({ MessageId = "", Body = "", Attributes, MessageAttributes =
   const optional = <K extends string>(key: K, value: unknown) =>
     (typeof value === "string" ? { [key]: value } : {}) as { readonly [key in K]?: string };
   const event = eventOf(Body);
+  const said = (...names: readonly string[]) =>
+    names.map((name) => MessageAttributes[name]?.StringValue).find((text) => text !== undefined);
   return {
     id: MessageId,
-    ...optional("reason", MessageAttributes["osm-reason"]?.StringValue),
-    ...optional("problem", MessageAttributes["osm-problem"]?.StringValue),
+    isEvent: typeof event.source === "string" && typeof event["detail-type"] === "string",
+    // Ours; EventBridge's and the scheduler's; Lambda's.
+    ...optional("reason", said("osm-reason", "ERROR_CODE", "ErrorCode")),
+    ...optional("problem", said("osm-problem", "ERROR_MESSAGE", "ErrorMessage")),
+    ...optional("passes", said(passesAttribute)),
     ...optional("cluster", event.detail?.metadata?.cluster ?? event.detail?.cluster),
     ...optional("source", event.source),
     ...optional("detailType", event["detail-type"]),

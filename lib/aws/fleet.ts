@@ -8,8 +8,9 @@ import pLimit from "p-limit";
 import { managedTag } from "../events/fields.ts";
 import { awsFailure, clientOptions } from "./failure.ts";
 
-export interface Fleet {
-  /** Names of the region's clusters that carry the tag, in order. */
+/** Some of the region's clusters, as they are found. */
+export interface FleetPage {
+  /** Names of those that carry the tag. */
   readonly managed: readonly string[];
   /** Those that nobody could look at, and why: nothing is known of them. */
   readonly unreadable: readonly { readonly cluster: string; readonly problem: string }[];
@@ -17,11 +18,11 @@ export interface Fleet {
 
 /** EKS answers about ten a second for the whole account; who is refused waits, and tries again. */
 const atATime = 4;
-const maxAttempts = 8;
+const maxAttempts = 4;
 
 export interface FleetReader {
   /** @throws EgressError `aws-forbidden`, `aws-unavailable` when the clusters cannot even be listed */
-  list(): Promise<Fleet>;
+  pages(): AsyncGenerator<FleetPage>;
 }
 
 export function openFleet(region: string): FleetReader {
@@ -38,23 +39,28 @@ export function openFleet(region: string): FleetReader {
     }
   }
 
+  async function look(names: readonly string[]): Promise<FleetPage> {
+    const limit = pLimit(atATime);
+    const looks = await Promise.allSettled(names.map((name) => limit(() => isManaged(name))));
+    return {
+      managed: names.filter((_, at) => looks[at]?.status === "fulfilled" && looks[at].value),
+      unreadable: names.flatMap((cluster, at) => {
+        const one = looks[at];
+        return one?.status === "rejected" ? [{ cluster, problem: String(one.reason) }] : [];
+      }),
+    };
+  }
+
   return {
-    async list() {
-      const names: string[] = [];
-      try {
-        for await (const { clusters = [] } of paginateListClusters({ client }, {})) names.push(...clusters);
-      } catch (cause) {
-        throw awsFailure("ListClusters", cause);
+    async *pages() {
+      const pages = paginateListClusters({ client }, {});
+      for (;;) {
+        const { done, value } = await pages.next().catch((cause: unknown) => {
+          throw awsFailure("ListClusters", cause);
+        });
+        if (done) return;
+        yield await look(value.clusters ?? []);
       }
-      const limit = pLimit(atATime);
-      const looks = await Promise.allSettled(names.map((name) => limit(() => isManaged(name))));
-      return {
-        managed: names.filter((_, at) => looks[at]?.status === "fulfilled" && looks[at].value).sort(),
-        unreadable: names.flatMap((cluster, at) => {
-          const look = looks[at];
-          return look?.status === "rejected" ? [{ cluster, problem: String(look.reason) }] : [];
-        }),
-      };
     },
   };
 }

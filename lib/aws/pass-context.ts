@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Logger } from "@aws-lambda-powertools/logger";
 import type { Metrics } from "@aws-lambda-powertools/metrics";
-import type { Hint } from "../events/hint-event.ts";
+import { auditSource, type Hint } from "../events/hint-event.ts";
 import { resultEntry } from "../events/result-event.ts";
 import { osmConfigName } from "../mesh/names.ts";
 import type { PassContext, PassLog } from "../reconcile/pass.ts";
@@ -48,11 +48,11 @@ export function passContext(hint: Hint, { context, bus, metrics, logger }: Invoc
   };
 }
 
-function testimonyOf({ occurredAt, actor, via, object, revision, owner }: Hint): Testimony {
+function testimonyOf({ occurredAt, actor, source, object, revision, owner }: Hint): Testimony {
   const isOfOsmConfig = object?.kind === "ConfigMap" && object.name === osmConfigName;
   return {
     occurredAt,
-    ...(via === "audit-log" && isOfOsmConfig && actor !== undefined ? { auditUser: actor } : {}),
+    ...(source === auditSource && isOfOsmConfig && actor !== undefined ? { auditUser: actor } : {}),
     ...(revision === undefined ? {} : { revision }),
     ...(owner === undefined ? {} : { owner }),
   };

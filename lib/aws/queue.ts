@@ -13,7 +13,7 @@ import type { ReconcileSettings } from "./settings.ts";
 export type Message = Pick<SQSRecord, "messageId" | "receiptHandle" | "body" | "messageAttributes" | "attributes">;
 
 /** How many passes have sent this message on before, on a message that a pass sent. */
-const passesAttribute = "osm-passes";
+export const passesAttribute = "osm-passes";
 
 export interface Queue {
   /** Counted from now, the message stays invisible for `visibilitySeconds`: then it is back, should this pass be killed. */

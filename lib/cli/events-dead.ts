@@ -1,6 +1,6 @@
 import { Command } from "commander";
-import { type DeadLetter, openDeadLetters } from "../aws/dead-letters.ts";
-import { isMeant, type LetterOptions, letterSettings, triedOut, withLetterOptions } from "./events-options.ts";
+import type { DeadLetter } from "../aws/dead-letters.ts";
+import { isMeant, type LetterOptions, openLetters, triedOut, withLetterOptions } from "./events-options.ts";
 import { type OutputFormat, outputOption, structuredText, tableText } from "./output.ts";
 
 export function eventsDeadCommand(): Command {
@@ -8,7 +8,7 @@ export function eventsDeadCommand(): Command {
     .description("List the dead letters: what they were about, and why they died")
     .addOption(outputOption(["table", "json", "yaml"]));
   return withLetterOptions(command).action(async (options: LetterOptions & { readonly output: OutputFormat }) => {
-    const queue = await openDeadLetters(letterSettings(options));
+    const queue = await openLetters(options);
     const letters = await queue.read(async (found) => found.filter((letter) => isMeant(letter, options)));
     process.stdout.write(`${text(letters, options.output)}\n`);
   });

@@ -16,8 +16,6 @@ export interface Hint {
   };
   /** Who changed it, when the sender knows: a field manager, or by the audit log a user. */
   readonly actor?: string;
-  /** It was told minutes later, of a write that may be any of several: its version is not known. */
-  readonly via?: "audit-log";
   readonly resourceVersion?: string;
   /** The GitOps revision that was applied, and the object of the GitOps tool that applied it. */
   readonly revision?: string;
@@ -36,9 +34,12 @@ export type ParsedHint =
 /** `osm.*` sources speak only in these; everybody else only in `requestedType`. */
 const ours = {
   "osm.forwarder": "OSM Object Changed",
+  "osm.audit": "OSM Object Changed",
   "osm.gitops": "GitOps Revision Applied",
   "osm.drift": "Egress Drift Check Due",
 } as const;
+/** Whose `actor` is a user, of a write that may be any of several. */
+export const auditSource = "osm.audit";
 const requestedType = "Egress Reconcile Requested";
 
 const envelope = z.object({
@@ -56,7 +57,6 @@ const objectChangedDetail = z.object({
   object: z.object({ kind: shortText, namespace: optionalText, name: shortText, uid: optionalText }),
   resourceVersion: optionalText,
   actor: optionalText,
-  via: z.literal("audit-log").exactOptional(),
 });
 const revisionAppliedDetail = z.object({
   metadata,
@@ -105,11 +105,19 @@ export function parseHint(body: string): ParsedHint {
 /** For the forwarder: something changed that may concern the mesh. */
 export function objectChanged(
   sent: Metadata,
-  changed: Pick<Hint, "object" | "resourceVersion" | "actor" | "via"> & {
+  changed: Pick<Hint, "object" | "resourceVersion" | "actor"> & {
     readonly object: NonNullable<Hint["object"]>;
   },
 ): BusEntry {
   return { source: "osm.forwarder", detailType: ours["osm.forwarder"], detail: { metadata: sent, ...changed } };
+}
+
+/** For the audit log: minutes later, and without the object's version; but with the user. */
+export function objectAudited(
+  sent: Metadata,
+  audited: { readonly object: NonNullable<Hint["object"]>; readonly actor: string },
+): BusEntry {
+  return { source: auditSource, detailType: ours[auditSource], detail: { metadata: sent, ...audited } };
 }
 
 /** For the webhook: a GitOps tool has applied this revision, and osm-config may be in it. */

@@ -18,7 +18,7 @@ export type ParsedNotification =
 /** As notification-controller sends it. */
 const fluxEvent = z.object({
   involvedObject: z.object({ kind: shortText, namespace: shortText.exactOptional(), name: shortText }),
-  severity: z.string(),
+  reason: z.string(),
   timestamp: z.iso.datetime({ offset: true }),
   metadata: z.record(z.string(), z.string()).nullish(),
 });
@@ -27,18 +27,21 @@ const fluxEvent = z.object({
 const argoEvent = z.object({
   application: shortText,
   namespace: shortText.exactOptional(),
-  revision: shortText,
+  // What Go's templates make of a field that there is not.
+  revision: shortText.refine((text) => !text.includes("<no value>"), "no revision"),
   timestamp: z.iso.datetime({ offset: true }),
 });
 
 const appliers = ["Kustomization", "HelmRelease"];
+/** Others come with a revision too: that it is being applied, waits for something, or was given up. */
+const applied = ["ReconciliationSucceeded", "InstallSucceeded", "UpgradeSucceeded", "RollbackSucceeded"];
 
 export function parseFlux(json: unknown): ParsedNotification {
   const parsed = fluxEvent.safeParse(json);
   if (!parsed.success) return malformed(parsed.error);
-  const { involvedObject: owner, severity, timestamp, metadata } = parsed.data;
+  const { involvedObject: owner, reason, timestamp, metadata } = parsed.data;
   const revision = revisionOf(metadata ?? {});
-  if (severity !== "info" || revision === undefined || !appliers.includes(owner.kind)) {
+  if (!applied.includes(reason) || revision === undefined || !appliers.includes(owner.kind)) {
     return { kind: "nothing-applied", occurredAt: utc(timestamp) };
   }
   return { kind: "applied", notification: { owner, revision, occurredAt: utc(timestamp) } };

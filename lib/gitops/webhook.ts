@@ -73,7 +73,8 @@ export async function receive(call: WebhookCall, ports: WebhookPorts): Promise<W
 }
 
 function placeOf(path: string): { readonly sender: Sender; readonly cluster: string } | undefined {
-  const [, sender, cluster] = /^\/(flux|argocd)\/([^/]+)$/.exec(path) ?? [];
+  // The URL ends with a slash, and whoever pastes a path behind it may begin with another.
+  const [, sender, cluster] = /^\/+(flux|argocd)\/([^/]+)\/?$/.exec(path) ?? [];
   if (sender === undefined || !clusterName.safeParse(cluster).success) return undefined;
   return { sender: sender as Sender, cluster: cluster ?? "" };
 }

@@ -9,7 +9,7 @@ import {
 import type { RefusedAccount } from "../rollout/next-status.ts";
 import { accountKey, type MeshObservation, type ObservedLease, type ObservedPod } from "../rollout/observation.ts";
 import { runningSidecars, wantedDigestOf } from "../rollout/pod-checks.ts";
-import { type Wanted, wantedMesh } from "../rollout/wanted.ts";
+import { isOvertaken, type Wanted, wantedMesh } from "../rollout/wanted.ts";
 import { LeaseInHand } from "./lease-in-hand.ts";
 import type { PassContext } from "./pass.ts";
 import type { PassMemory } from "./pass-memory.ts";
@@ -32,6 +32,8 @@ export interface Written {
 /** Pokes between two looks at the clock: what a connection keeps in flight, so each of them takes one exchange. */
 const chunk = 64;
 const statusTries = 3;
+/** How often the switch may be moved before the pods are poked nonetheless. */
+const maxOvertaken = 2;
 
 export function heldByAnother(lease: ObservedLease): boolean {
   return lease.holder !== "" && !lease.expired;
@@ -79,12 +81,39 @@ interface Holder {
   readonly lease: LeaseInHand;
 }
 
-async function writeAndTell(
+async function writeAndTell(holder: Holder, before: Before): Promise<Written | "again" | "lost"> {
+  const { ports, memory, lease } = holder;
+  let looked = await lookAndWrite(holder, before, true);
+  // A switch that is moved meanwhile goes first: nobody is poked, or waits, for what is written over at once.
+  for (let more = 0; more < maxOvertaken && typeof looked !== "string" && (await isLate(ports, looked)); more++) {
+    looked = await lookAndWrite(holder, before, false);
+  }
+  if (typeof looked === "string") return looked;
+  const { seen, wanted, refusal } = looked;
+  const pods = await ports.readPods();
+  if ((await lease.keep()) === "lost" || (await pokeAll(holder, pods, wanted)) === "lost") return "lost";
+  const verification = await begun(holder, { seen, wanted, pods, number: lease.number });
+  if (verification === "lost") return "lost";
+  const released = await lease.release();
+  if (released === "lost") return "lost";
+  verification.announce();
+  if (released === "released") return { seen, wanted, pods, verification, refusal };
+  // From here on a failure is for another look, not for whoever waits for the Lease to expire.
+  memory.holdsLease = false;
+  await verification.glimpse();
+  return "again";
+}
+
+type Looked = Pick<Written, "seen" | "wanted" | "refusal">;
+
+async function lookAndWrite(
   holder: Holder,
   { lease: leaseBefore, pods: podsBefore }: Before,
-): Promise<Written | "again" | "lost"> {
+  isFirst: boolean,
+): Promise<Looked | "again" | "lost"> {
   const { ports, memory, lease } = holder;
   const seen = await ports.readMesh().catch(async (error: unknown) => {
+    if (!isFirst) throw error;
     // Nothing is written yet, so the Lease need not expire before somebody looks again.
     await lease.release();
     memory.holdsLease = false;
@@ -98,18 +127,13 @@ async function writeAndTell(
   const wanted = wantedMesh(seen, unknownAccounts(wantedMesh(seen), podsBefore ?? []));
   memory.writtenAtMs = ports.nowMs();
   const refusal = await writeConfigs(holder, { ...seen, lease: leaseBefore }, wanted, left);
-  const pods = await ports.readPods();
-  if ((await lease.keep()) === "lost" || (await pokeAll(holder, pods, wanted)) === "lost") return "lost";
-  const verification = await begun(holder, { seen, wanted, pods, number: lease.number });
-  if (verification === "lost") return "lost";
-  const released = await lease.release();
-  if (released === "lost") return "lost";
-  verification.announce();
-  if (released === "released") return { seen, wanted, pods, verification, refusal };
-  // From here on a failure is for another look, not for whoever waits for the Lease to expire.
-  memory.holdsLease = false;
-  await verification.glimpse();
-  return "again";
+  return { seen, wanted, refusal };
+}
+
+/** Whoever cannot look has not been overtaken, as far as he knows. */
+async function isLate(ports: ClusterPorts, { wanted }: Looked): Promise<boolean> {
+  const glance = await ports.glance().catch(() => undefined);
+  return glance !== undefined && isOvertaken(glance, wanted);
 }
 
 /** @returns what was answered with a refusal that is not about one account alone; the rest is written */

@@ -9,6 +9,8 @@ export interface PassMemory {
    */
   readonly suspects: Set<string>;
   readonly telling: Telling;
+  /** The API server has answered at least once. */
+  hasSeenCluster?: boolean;
   /** Or may hold it: the request that takes it or lets it go was not answered. */
   holdsLease?: boolean;
   /** What the API server refused to write for reasons of the account's own, in the latest look. */

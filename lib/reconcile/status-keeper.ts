@@ -79,13 +79,17 @@ export class StatusKeeper {
     this.last = next;
     this.#resourceVersion = written;
     this.#writtenMs = nowMs;
-    if (memory.writtenAtMs !== undefined && conditionOf(next, "Converged")?.status === "True") {
-      this.#convergeMs ??= nowMs - memory.writtenAtMs;
-    }
+    // Also by a pass that has only waited for what another had begun.
+    if (hasConverged(before, next)) this.#convergeMs ??= nowMs - Date.parse(next.startedAt ?? "");
     // Told apart from the writing, so that a bus that hangs is never waited for with the Lease in hand.
     memory.telling.add(announcements(before, next, hint.correlationId));
     return "kept";
   }
+}
+
+function hasConverged(before: RolloutStatus, after: RolloutStatus): boolean {
+  const isThere = (status: RolloutStatus) => conditionOf(status, "Converged")?.status === "True";
+  return isThere(after) && (!isThere(before) || before.target?.digest !== after.target?.digest);
 }
 
 function same(left: RolloutStatus, right: RolloutStatus): boolean {
@@ -104,6 +108,8 @@ function isTurn(before: RolloutStatus, after: RolloutStatus): boolean {
     status.target?.egress,
     status.observed?.resourceVersion,
     status.history?.[0]?.outcome,
+    // Nobody tells it twice: it must not wait, and be lost with a pass that is overtaken.
+    ...(status.history ?? []).map(({ revision, users = [] }) => [revision, ...users].join()),
     ...(status.conditions ?? []).map((condition) => `${condition.type} ${condition.status}`),
   ];
   return turns(before).join() !== turns(after).join();

@@ -19,7 +19,8 @@ export interface Tally {
   readonly uncut: readonly string[];
   /**
    * Pending or wrong, and not known to have the switch where it must be: their version may differ in other things only.
-   * Not those that started after the switch was moved, while they are in time: a mesh that grows would never arrive.
+   * Not those that started after the switch was moved and have not answered yet, while they are in time: a mesh that grows
+   * would never arrive.
    */
   readonly offValue: readonly string[];
   /** How many are known to have the switch where it must be. */
@@ -74,7 +75,7 @@ export function tallyOf(checked: readonly CheckedPod[], before: RolloutStatus, t
     if (state === "not-asked") {
       if (startedLater) continue;
       pending.push(name);
-      if (ranAtSwitch) offValue.push(name);
+      offValue.push(name);
       continue;
     }
     if (state.kind === "verified") {
@@ -98,7 +99,8 @@ export function tallyOf(checked: readonly CheckedPod[], before: RolloutStatus, t
       continue;
     }
     (inTime ? pending : wrong).push(name);
-    if (ranAtSwitch && (state.kind === "silent" || state.egress !== target.egress)) offValue.push(name);
+    const isOff = state.kind === "silent" ? ranAtSwitch : state.egress !== target.egress;
+    if (isOff) offValue.push(name);
   }
   lagging.sort((left, right) => (left.pod < right.pod ? -1 : 1));
   return {

@@ -71,6 +71,12 @@ export function isSwitched({ osmConfig, rollout }: Glance): boolean {
   return value !== undefined && target !== undefined && value !== target.egress;
 }
 
+/** The switch has been moved since: what was derived from the look before is not wanted any more. */
+export function isOvertaken({ osmConfig }: Pick<Glance, "osmConfig">, { target }: Wanted): boolean {
+  const value = parseBoolean(osmConfig?.data?.["egress"] ?? "");
+  return value !== undefined && value !== target.egress;
+}
+
 function readOsmConfig(seen: MeshObservation, last: MeshSettings): OsmConfig {
   if (seen.osmConfig) return parseOsmConfig(seen.osmConfig.data, last);
   const message = "ConfigMap osm-config does not exist; the mesh keeps what it runs until it is back";

@@ -123,6 +123,23 @@ test("a request that cannot be understood is a dead letter that osm shows, and s
     withinMs: 20_000,
   });
   expect(again.id).not.toBe(letter.id);
+  const dropped = await osm("events", "drop", again.id, ...flags);
+  expect(dropped).toMatchObject({ exitCode: 0, stdout: expect.stringContaining("1 deleted") });
+  expect((await dead()).filter(({ body }) => body.includes(id))).toEqual([]);
+
+  // What a function was called with in vain is not the queue's, and stays.
+  const client = new SQSClient({ endpoint: aws.endpoint, region: aws.region, credentials: aws.credentials.root });
+  const MessageBody = JSON.stringify({ awslogs: { data: "H4sI" } });
+  await client.send(new SendMessageCommand({ QueueUrl: aws.deadLetterUrl, MessageBody }));
+  client.destroy();
+  const isPayload = ({ body }: Letter) => body === MessageBody;
+  const payload = await eventually("it is listed", async () => (await dead()).find(isPayload));
+  const refused = await osm("events", "redrive", payload.id, ...flags);
+  expect([refused.exitCode, refused.stderr]).toEqual([1, expect.stringContaining("is no event of the bus")]);
+  expect(await osm("events", "redrive", "--all", "--reason", "tried-five-times", ...flags)).toMatchObject({
+    stdout: expect.stringMatching(/^0 sent back/),
+  });
+  expect((await dead()).filter(isPayload)).toHaveLength(1);
 });
 
 test("a cluster that the role was not given is a dead letter", async () => {
@@ -204,7 +221,7 @@ test("no log line has a token, a key or a secret in it", async () => {
 test("every pass gives its figures, by cluster", async () => {
   const figures = (await aws.logs("reconcile")).filter(({ fields }) => fields && "_aws" in fields);
   expect(figures.map(({ fields }) => fields)).toContainEqual(
-    expect.objectContaining({ cluster: "shop", service: "osm-egress", DeadLetters: 1 }),
+    expect.objectContaining({ cluster: "shop", service: "osm-egress-test", DeadLetters: 1 }),
   );
 });
 

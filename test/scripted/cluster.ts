@@ -42,7 +42,11 @@ export class ScriptedCluster {
   /** Port calls by verb. */
   readonly calls = new Map<string, number>();
   #osmConfig:
-    | { readonly resourceVersion: string; readonly data: Readonly<Record<string, string>> | undefined }
+    | {
+        readonly resourceVersion: string;
+        readonly egressWrittenAt: string;
+        readonly data: Readonly<Record<string, string>> | undefined;
+      }
     | undefined;
   #version = 100;
 
@@ -52,7 +56,9 @@ export class ScriptedCluster {
 
   /** Somebody writes osm-config; undefined deletes it. */
   setOsmConfig(data: Readonly<Record<string, string>> | undefined): void {
-    this.#osmConfig = data === undefined ? undefined : { resourceVersion: this.nextVersion(), data };
+    // As managedFields have it, in whole seconds.
+    const egressWrittenAt = new Date(Math.floor(this.clock.nowMs() / 1_000) * 1_000).toISOString();
+    this.#osmConfig = data === undefined ? undefined : { resourceVersion: this.nextVersion(), egressWrittenAt, data };
   }
 
   addAccount(namespace: string, name: string): void {

@@ -1,6 +1,7 @@
 import { EgressError } from "#lib/errors.ts";
 import type { PassContext, PassOutcome } from "#lib/reconcile/pass.ts";
 import { reconcileCluster } from "#lib/reconcile/reconcile-cluster.ts";
+import type { Testimony } from "#lib/rollout/attribution.ts";
 import type { ScriptedCluster } from "./cluster.ts";
 import { type Fates, Killed, scriptedPorts } from "./ports.ts";
 
@@ -9,6 +10,7 @@ export interface PassOptions {
   /** What whoever runs the pass gives it. */
   readonly budgetMs?: number;
   readonly fates?: Fates;
+  readonly testimony?: Testimony;
   /** What the bus answers to an event, the first time and later. */
   readonly publish?: (detailType: string, tries: number) => void;
 }
@@ -23,7 +25,11 @@ export function startPass(cluster: ScriptedCluster, options: PassOptions = {}): 
   const context: PassContext = {
     passId,
     kind: options.kind ?? "hint",
-    hint: { source: "osm.forwarder", correlationId: passId },
+    hint: {
+      source: "osm.forwarder",
+      correlationId: passId,
+      ...(options.testimony === undefined ? {} : { testimony: options.testimony }),
+    },
     msLeft: () => (options.budgetMs ?? 60_000) - (cluster.clock.nowMs() - startedMs),
     publish: async (event) => {
       const tries = (published.get(event.detailType) ?? 0) + 1;

@@ -4,6 +4,7 @@ import { ensureForwarderImage } from "#deploy/images/build.ts";
 import { osmNamespace } from "#lib/mesh/names.ts";
 import type { RolloutStatus } from "#lib/rollout/status.ts";
 import { type AwsSide, planAwsSide, startAwsSide } from "#test/aws/aws-side.ts";
+import type { EmulatorOptions } from "#test/aws/emulator.ts";
 import { type Cluster, startCluster } from "#test/cluster/cluster.ts";
 import { startWorld, type World } from "#test/cluster/world.ts";
 import { eventually } from "#test/eventually.ts";
@@ -38,6 +39,7 @@ export interface MeshWorldOptions {
   readonly log?: (line: string) => void;
   /** Parameters of serverless.yml's stage. */
   readonly parameters?: Readonly<Record<string, string>>;
+  readonly emulator?: EmulatorOptions;
 }
 
 /** Everything that a user has before `osm install`: about 30 s with warm caches. */
@@ -53,7 +55,7 @@ export async function startMeshWorld(options: MeshWorldOptions = {}): Promise<Me
     const { authenticationTokenWebhook } = plan;
     const [cluster, aws] = await Promise.all([
       startCluster(world, { authenticationTokenWebhook, images: [forwarder], log }),
-      startAwsSide(plan, options.parameters).then((side) => {
+      startAwsSide(plan, options.parameters, options.emulator).then((side) => {
         log("AWS side ready: stack deployed");
         return side;
       }),

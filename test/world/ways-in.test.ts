@@ -2,9 +2,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { RolloutStatus } from "#lib/rollout/status.ts";
 import { type AuditLogShipper, shipAuditLog } from "#test/aws/audit-log.ts";
+import { deadLetters } from "#test/aws/dead-letters.ts";
+import { type FunctionName, functionNames } from "#test/aws/deployment.ts";
 import { setDriftSchedule } from "#test/aws/drift-schedule.ts";
 import { putEvent } from "#test/aws/put-event.ts";
-import { notifyAsFlux } from "#test/aws/webhook-call.ts";
+import { roleUse } from "#test/aws/role-use.ts";
+import { callWebhook, notifyAsFlux, webhookSecret } from "#test/aws/webhook-call.ts";
+import { eventually } from "#test/eventually.ts";
 import { cutWithinMs, isCut, isOn, podsWithinMs } from "./expect-status.ts";
 import { patchEgress, podOf } from "./mesh-pods.ts";
 import { clusterName, type MeshWorld, startMeshWorld } from "./mesh-world.ts";
@@ -14,7 +18,7 @@ import { bringUpSample, sampleNamespace } from "./sample-mesh.ts";
 let mesh: MeshWorld;
 
 beforeAll(async () => {
-  mesh = await startMeshWorld({ log: (line) => console.log(line) });
+  mesh = await startMeshWorld({ log: (line) => console.log(line), emulator: { recording: true } });
   await setDriftSchedule(mesh.aws, "DISABLED");
   await mesh.install("--enable-permissive-traffic-policy");
   await bringUpSample(mesh, 1);
@@ -73,7 +77,7 @@ const sources: Readonly<Record<string, Source>> = {
   },
   "Flux's webhook": { source: "osm.gitops", tell: () => notifyAsFlux(mesh.aws, clusterName) },
   "the audit log": {
-    source: "osm.forwarder",
+    source: "osm.audit",
     async start() {
       const shipper = await shipAuditLog(mesh.aws.endpoint, clusterName, mesh.cluster.auditLogPath);
       return () => shipper.stop();
@@ -171,4 +175,39 @@ test("a revision of another Kustomization is attached to nothing", async () => {
   await commit("false");
   await notifyAsFlux(mesh.aws, clusterName);
   await mesh.untilStatus("off", isCut, cutWithinMs);
+});
+
+/** Granted and not seen: what the emulator, or Lambda itself, does in the role's name. */
+const logging = {
+  "logs:CreateLogStream": "Lambda writes the log",
+  "logs:PutLogEvents": "Lambda writes the log",
+};
+const unseen: Readonly<Record<FunctionName, Readonly<Record<string, string>>>> = {
+  reconcile: {
+    ...logging,
+    "sqs:ReceiveMessage osm-egress-test": "the event source mapping receives",
+    "sqs:DeleteMessage osm-egress-test": "the event source mapping deletes",
+    "sqs:GetQueueAttributes osm-egress-test": "the event source mapping looks",
+    "sqs:SendMessage osm-egress-test": "only by a pass that runs out of time: test/scripted, test/aws/stack.test.ts",
+  },
+  "check-drift": { ...logging, "sqs:SendMessage osm-egress-test-dead": "Lambda, when three tries have failed" },
+  "gitops-webhook": logging,
+  "forward-audit-log": { ...logging, "sqs:SendMessage osm-egress-test-dead": "Lambda, when three tries have failed" },
+};
+
+test("every way out of the functions is gone once: a request that is none, and a call that is refused", async () => {
+  const id = await putEvent(mesh.aws, mesh.aws.credentials.operator, "a.person", "Egress Reconcile Requested", {});
+  await eventually("a dead letter", async () => (await deadLetters(mesh.aws)).find(({ body }) => body.includes(id)));
+  const headers = { authorization: `Bearer ${await webhookSecret(mesh.aws, "argocd-token")}` };
+  expect(await callWebhook(mesh.aws, `argocd/${clusterName}`, "{}", headers)).toBe(400);
+});
+
+test.each(functionNames)("the role of %s equals what this run used of it, but for what has a reason", async (name) => {
+  const { granted, used } = await roleUse(mesh.aws, name);
+  expect(used.length).toBeGreaterThan(0);
+  // Nothing that was refused: the emulator enforces the policies, and what it refuses is an error in the function's log.
+  expect((await mesh.aws.logs(name)).filter(({ text }) => /AccessDenied|not authorized/.test(text))).toEqual([]);
+  const reasons = Object.keys(unseen[name]);
+  expect(granted.filter((grant) => !used.includes(grant) && !reasons.includes(grant))).toEqual([]);
+  expect(reasons.filter((reason) => !granted.includes(reason))).toEqual([]);
 });

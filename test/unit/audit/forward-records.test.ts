@@ -57,10 +57,9 @@ test("a write to osm-config becomes an event that a pass understands, with its u
     hint: {
       cluster: "shop",
       kind: "hint",
-      source: "osm.forwarder",
+      source: "osm.audit",
       object: { kind: "ConfigMap", namespace: "osm-system", name: "osm-config" },
       actor: "alice",
-      via: "audit-log",
       occurredAt: "2026-01-01T12:00:00.123Z",
     },
   });

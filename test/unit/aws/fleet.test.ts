@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type FleetReader, openFleet } from "#lib/aws/fleet.ts";
+import { type FleetPage, openFleet } from "#lib/aws/fleet.ts";
 
 /** EKS as it is in a region with many clusters: pages, throttling, and clusters that are in trouble. */
 const clusters: Record<string, { readonly tags?: Readonly<Record<string, string>>; readonly fails?: number }> = {};
@@ -10,7 +10,8 @@ const pageSize = 3;
 let throttled = 0;
 let throttle = 0;
 let server: Server;
-let fleet: FleetReader;
+let list: () => Promise<FleetPage & { readonly pages: number }>;
+let onListed: () => void = () => undefined;
 const before = { ...process.env };
 
 beforeEach(async () => {
@@ -31,7 +32,8 @@ beforeEach(async () => {
     if (pathname === "/clusters") {
       const start = Number(searchParams.get("nextToken") ?? 0);
       const next = start + pageSize < names.length ? { nextToken: String(start + pageSize) } : {};
-      return answer(200, { clusters: names.slice(start, start + pageSize), ...next });
+      answer(200, { clusters: names.slice(start, start + pageSize), ...next });
+      return onListed();
     }
     const name = pathname.split("/")[2] ?? "";
     const cluster = clusters[name];
@@ -45,7 +47,14 @@ beforeEach(async () => {
     AWS_ACCESS_KEY_ID: "none",
     AWS_SECRET_ACCESS_KEY: "none",
   });
-  fleet = openFleet("eu-central-1");
+  onListed = () => undefined;
+  const fleet = openFleet("eu-central-1");
+  list = async () => {
+    const pages: FleetPage[] = [];
+    for await (const page of fleet.pages()) pages.push(page);
+    const managed = pages.flatMap((page) => page.managed);
+    return { managed, unreadable: pages.flatMap((page) => page.unreadable), pages: pages.length };
+  };
 });
 afterEach(async () => {
   process.env = { ...before };
@@ -64,28 +73,27 @@ test("all pages are read, and only what is tagged is managed", async () => {
     d: managed,
     e: managed,
   });
-  expect(await fleet.list()).toEqual({ managed: ["a", "d", "e"], unreadable: [] });
+  expect(await list()).toEqual({ managed: ["a", "d", "e"], unreadable: [], pages: 2 });
 });
 
 test("one that cannot be looked at costs the others nothing, and is named", async () => {
   Object.assign(clusters, { a: managed, b: { fails: 403 }, c: managed });
-  expect(await fleet.list()).toMatchObject({
+  expect(await list()).toMatchObject({
     managed: ["a", "c"],
     unreadable: [{ cluster: "b", problem: expect.stringContaining("[aws-forbidden] DescribeCluster b") }],
   });
 });
 
-test("one that is deleted meanwhile is none", async () => {
-  Object.assign(clusters, { a: managed });
-  const listed = fleet.list();
-  delete clusters["a"];
-  expect(await listed).toEqual({ managed: [], unreadable: [] });
+test("one that is deleted after it was listed is none", async () => {
+  Object.assign(clusters, { a: managed, b: managed });
+  onListed = () => void delete clusters["a"];
+  expect(await list()).toMatchObject({ managed: ["b"], unreadable: [] });
 });
 
 test("who is throttled waits and tries again", async () => {
   Object.assign(clusters, { a: managed, b: managed });
   throttle = 3;
-  expect((await fleet.list()).managed).toEqual(["a", "b"]);
+  expect((await list()).managed).toEqual(["a", "b"]);
   expect(throttled).toBe(3);
 });
 
@@ -98,5 +106,5 @@ test("clusters that cannot be listed at all: the check fails, and says so", asyn
         .writeHead(403, { "content-type": "application/json", "x-amzn-errortype": "AccessDeniedException" })
         .end("{}"),
     );
-  await expect(fleet.list()).rejects.toThrow(/^\[aws-forbidden\] ListClusters/);
+  await expect(list()).rejects.toThrow(/^\[aws-forbidden\] ListClusters/);
 });

@@ -32,7 +32,8 @@ const statements = resources.Resources.Bus.Properties.Policy.Statement;
 
 /** Who may put events under each of our sources: the key of its ARN, and the role that has that name. */
 const owners: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  "osm.forwarder": { forwarder: "ForwarderRole", forwardAuditLog: "ForwardAuditLogRole" },
+  "osm.forwarder": { forwarder: "ForwarderRole" },
+  "osm.audit": { forwardAuditLog: "ForwardAuditLogRole" },
   "osm.gitops": { gitopsWebhook: "GitopsWebhookRole" },
   "osm.drift": { checkDrift: "CheckDriftRole" },
   "osm.reconciler": { reconcile: "ReconcileRole" },

@@ -90,6 +90,8 @@ describe("a call that is what it says", () => {
       withToken(argo(), "old-token"),
       { ...applied, owner: { kind: "Application", name: "mesh" }, revision: "8406628" },
     ],
+    ["to a path pasted behind the URL's slash", signed(flux(), "new-key", "//flux/shop"), applied],
+    ["to a path with a slash at its end", signed(flux(), "new-key", "/flux/shop/"), applied],
     [
       "of another offset, in its last moment",
       signed(flux({ timestamp: "2026-01-01T13:55:00.000+02:00" })),
@@ -102,7 +104,9 @@ describe("a call that is what it says", () => {
   });
 
   test.each([
-    ["an error", flux({ severity: "error" })],
+    ["a failure", flux({ severity: "error", reason: "ReconciliationFailed" })],
+    ["something that waits, with the revision that it waits for", flux({ reason: "DependencyNotReady" })],
+    ["progress", flux({ reason: "Progressing" })],
     ["an object that applies nothing", flux({ involvedObject: { kind: "GitRepository", namespace: "a", name: "b" } })],
     ["no revision", flux({ metadata: {} })],
     ["no metadata", flux({ metadata: null })],
@@ -155,6 +159,8 @@ describe("a call that is not", () => {
     ["a millisecond too old", signed(flux({ timestamp: new Date(nowMs - freshMs - 1).toISOString() })), 401],
     ["from the future", signed(flux({ timestamp: new Date(nowMs + 61_000).toISOString() })), 401],
     ["an Application without a revision", withToken(argo({ revision: undefined })), 400],
+    ["an Application with none, as Go's templates say it", withToken(argo({ revision: "<no value>" })), 400],
+    ["an Application with an empty one", withToken(argo({ revision: "" })), 400],
   ])("%s: no event, and why is told", async (_, call, status) => {
     const { reply, announced, refusals } = await told(call);
     expect([reply.status, announced]).toEqual([status, []]);

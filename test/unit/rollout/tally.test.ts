@@ -97,8 +97,8 @@ const moved = (to: boolean): RolloutStatus => ({
 });
 test.each<readonly [string, number, CheckedPod["state"], number, RolloutStatus, readonly string[]]>([
   ["after the switch was moved, silent", switchedMs + 1, silent, nowMs, moved(false), []],
-  ["after it, not asked", switchedMs + 1, "not-asked", nowMs, moved(false), []],
-  ["after it, the other way", switchedMs + 1, { ...differs, egress: true }, nowMs, moved(false), []],
+  ["after it, not asked", switchedMs + 1, "not-asked", nowMs, moved(false), [name]],
+  ["after it, the other way", switchedMs + 1, { ...differs, egress: true }, nowMs, moved(false), [name]],
   ["after it, silent beyond its time", switchedMs + 1, differs, 0, moved(false), [name]],
   ["when it was moved, silent", switchedMs, silent, nowMs, moved(false), [name]],
   ["when it was moved, not asked", switchedMs, "not-asked", nowMs, moved(false), [name]],
