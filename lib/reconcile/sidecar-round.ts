@@ -16,9 +16,11 @@ import { poke } from "./poke.ts";
 import type { ClusterPorts } from "./ports.ts";
 import { type Adoption, type Check, newCheck } from "./sidecar-check.ts";
 
-/** Asked less and less often. */
+/** Asked less and less often: at most so long between two questions, and longer in a large mesh, to spare the API server. */
 const askGrowth = 1.4;
 const slowestAskMs = 1_000;
+const quickestSlowAskMs = 200;
+const askShareMs = 2;
 /** While answers are out, whoever has answered may be due again: one that hangs must not hold the others to its pace. */
 const inFlightLookMs = 50;
 const openConnectionAskMs = 500;
@@ -69,6 +71,10 @@ export class SidecarRound {
       next.set(key, check);
     }
     this.#checks = next;
+  }
+
+  get #slowestMs(): number {
+    return Math.min(slowestAskMs, Math.max(quickestSlowAskMs, this.#checks.size * askShareMs));
   }
 
   /** Answers that are still out come too late for anything. */
@@ -159,7 +165,7 @@ export class SidecarRound {
       await this.#poke(check, digest);
       return;
     }
-    check.paceMs = Math.min(check.paceMs * askGrowth, slowestAskMs);
+    check.paceMs = Math.min(check.paceMs * askGrowth, this.#slowestMs);
     check.nextAskMs = now + check.paceMs;
     if (check.pod.terminating) return;
     if (!check.poked) {

@@ -53,7 +53,8 @@ export function churnSuite(theMesh: () => MeshWorld, counts: { readonly flips: n
           untilHistory(mesh, egress, flippedMs),
         ]);
         const missed = [onEverySidecar, inStatus].filter((it) => it !== undefined);
-        if (missed.length > 0) late.push(`flip ${flip} to ${egress}: ${missed.join("; ")}`);
+        if (missed.length > 0)
+          late.push(`flip ${flip} to ${egress}: ${missed.join("; ")}\n${await passesSince(mesh, flippedMs)}`);
         const pauseMs = shortestPauseMs + random() * (longestPauseMs - shortestPauseMs);
         await sleep(Math.max(0, pauseMs - (Date.now() - flippedMs)));
       }
@@ -108,13 +109,25 @@ async function untilAll(
   return named.length === 0 ? undefined : `not on it after ${verifiedWithinMs} ms: ${named.join(" ")}`;
 }
 
+/** What the function's log has of that time, for whoever wonders why: when each pass began, and what each had done. */
+async function passesSince({ aws }: MeshWorld, sinceMs: number): Promise<string> {
+  const lines = (await aws.logs("reconcile")).flatMap(({ fields = {} }) => {
+    const stamp = fields["timestamp"] ?? (fields["_aws"] as { readonly Timestamp?: number } | undefined)?.Timestamp;
+    const atMs = (typeof stamp === "number" ? stamp : Date.parse(String(stamp))) - sinceMs;
+    if (!(atMs > -3_000 && atMs < 8_000)) return [];
+    const { message, function_request_id: id, outcome, PassMs, ApiWrites, SidecarPokes, SidecarAsks } = fields;
+    return [`${atMs} ms: ${JSON.stringify({ message, id, outcome, PassMs, ApiWrites, SidecarPokes, SidecarAsks })}`];
+  });
+  return lines.join("\n");
+}
+
 /** What the mesh itself says; if it says so too late, with what it said meanwhile. */
 async function untilHistory(mesh: MeshWorld, egress: boolean, sinceMs: number): Promise<string | undefined> {
   const said = new Map<string, number>();
   for (;;) {
     const status = await mesh.status();
     const entry = status.history?.[0];
-    const saying = JSON.stringify([entry?.to, conditionOf(status, "Converged")?.message, status.lagging]);
+    const saying = JSON.stringify([entry, status.target, conditionOf(status, "Converged")?.message, status.lagging]);
     if (!said.has(saying)) said.set(saying, Date.now() - sinceMs);
     const isThis = entry?.to === egress && Date.parse(entry.startedAt) >= sinceMs - 1_000;
     const verifiedMs = isThis && entry.tookMs !== undefined ? Date.parse(entry.startedAt) + entry.tookMs : undefined;
