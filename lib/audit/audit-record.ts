@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { parseJson } from "../events/parse-json.ts";
 import { reconcilersGroup } from "../mesh/names.ts";
 
 /** A write that the audit log tells of, in the words that matter here. */
@@ -78,12 +79,4 @@ export function parseRecord(line: string): ParsedRecord {
       at: new Date(requestReceivedTimestamp).toISOString(),
     },
   };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,5 +1,7 @@
 import * as z from "zod";
+import type { GitopsOwner } from "../mesh/gitops-owner.ts";
 import { type BusEntry, clusterName, type Metadata, metadata, shortText } from "./fields.ts";
+import { parseJson } from "./parse-json.ts";
 
 /** Somebody says that it is worth looking at a cluster. Nothing in it ever becomes sidecar configuration. */
 export interface Hint {
@@ -19,7 +21,7 @@ export interface Hint {
   readonly resourceVersion?: string;
   /** The GitOps revision that was applied, and the object of the GitOps tool that applied it. */
   readonly revision?: string;
-  readonly owner?: { readonly kind: string; readonly namespace?: string; readonly name: string };
+  readonly owner?: GitopsOwner;
   /** The event's id on the bus. */
   readonly correlationId: string;
   /** ISO 8601; the sender's own time when it gave one, else the bus's (whole seconds). */
@@ -105,9 +107,7 @@ export function parseHint(body: string): ParsedHint {
 /** For the forwarder: something changed that may concern the mesh. */
 export function objectChanged(
   sent: Metadata,
-  changed: Pick<Hint, "object" | "resourceVersion" | "actor"> & {
-    readonly object: NonNullable<Hint["object"]>;
-  },
+  changed: Pick<Hint, "object" | "resourceVersion" | "actor"> & { readonly object: NonNullable<Hint["object"]> },
 ): BusEntry {
   return { source: "osm.forwarder", detailType: ours["osm.forwarder"], detail: { metadata: sent, ...changed } };
 }
@@ -123,7 +123,7 @@ export function objectAudited(
 /** For the webhook: a GitOps tool has applied this revision, and osm-config may be in it. */
 export function revisionApplied(
   sent: Metadata,
-  applied: { readonly revision: string; readonly owner: NonNullable<Hint["owner"]> },
+  applied: { readonly revision: string; readonly owner: GitopsOwner },
 ): BusEntry {
   return { source: "osm.gitops", detailType: ours["osm.gitops"], detail: { metadata: sent, ...applied } };
 }
@@ -154,12 +154,4 @@ function firstProblem(error: z.ZodError, ...under: string[]): ParsedHint {
     field: [...under, ...(issue?.path ?? [])].join(".") || "body",
     problem: issue?.message ?? "malformed",
   };
-}
-
-function parseJson(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    return undefined;
-  }
 }

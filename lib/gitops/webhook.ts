@@ -1,4 +1,5 @@
 import { clusterName } from "../events/fields.ts";
+import { parseJson } from "../events/parse-json.ts";
 import { hasToken, isSigned, type Keys } from "./authenticity.ts";
 import { type Notification, type ParsedNotification, parseArgo, parseFlux } from "./notification.ts";
 
@@ -58,7 +59,7 @@ export async function receive(call: WebhookCall, ports: WebhookPorts): Promise<W
   if (call.body.length > maxBodyBytes) return refuse(413, `the body is larger than ${maxBodyBytes} bytes`);
   if (!(await isAuthentic(place.sender, call, ports))) return refuse(401, "not signed with a key that is valid here");
 
-  const json = parseJson(call.body);
+  const json = parseJson(call.body.toString("utf8"));
   if (json === undefined) return refuse(400, "the body is not JSON");
   const parsed = parsers[place.sender](json);
   if (parsed.kind === "malformed") {
@@ -85,12 +86,4 @@ async function isAuthentic(sender: Sender, { headers, body }: WebhookCall, ports
   if (header === undefined) return false;
   const keys = await ports.keys();
   return sender === "flux" ? isSigned(body, header, keys.flux) : hasToken(header, keys.argocd);
-}
-
-function parseJson(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString("utf8"));
-  } catch {
-    return undefined;
-  }
 }

@@ -9,7 +9,7 @@ import {
 import type { RefusedAccount } from "../rollout/next-status.ts";
 import { accountKey, type MeshObservation, type ObservedLease, type ObservedPod } from "../rollout/observation.ts";
 import { runningSidecars, wantedDigestOf } from "../rollout/pod-checks.ts";
-import { isOvertaken, type Wanted, wantedMesh } from "../rollout/wanted.ts";
+import { isSwitched, type Wanted, wantedMesh } from "../rollout/wanted.ts";
 import { LeaseInHand } from "./lease-in-hand.ts";
 import type { PassContext } from "./pass.ts";
 import type { PassMemory } from "./pass-memory.ts";
@@ -133,7 +133,7 @@ async function lookAndWrite(
 /** Whoever cannot look has not been overtaken, as far as he knows. */
 async function isLate(ports: ClusterPorts, { wanted }: Looked): Promise<boolean> {
   const glance = await ports.glance().catch(() => undefined);
-  return glance !== undefined && isOvertaken(glance, wanted);
+  return glance !== undefined && isSwitched(glance, wanted.target);
 }
 
 /** @returns what was answered with a refusal that is not about one account alone; the rest is written */

@@ -103,7 +103,7 @@ async function lookAndAct(ports: ClusterPorts, context: PassContext, memory: Pas
     return { kind: (await ports.markLease(lease)) ? "held-by-another" : "again" };
   }
   // The switch has been moved: whatever else a look would show, there is something to write, and the look comes then.
-  if (lease?.holder === "" && isSwitched(glance)) {
+  if (lease?.holder === "" && isSwitched(glance, glance.rollout?.status.target)) {
     return underLease(ports, context, { lease, fencing: lease.transitions }, memory);
   }
   const seen = await ports.readMesh(glance);

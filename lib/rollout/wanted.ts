@@ -64,17 +64,10 @@ export function wantedMesh(seen: MeshObservation, extra: readonly Account[] = []
   };
 }
 
-/** osm-config says another value than the one that the mesh was set to last. */
-export function isSwitched({ osmConfig, rollout }: Glance): boolean {
+/** osm-config says another value than this target, which the mesh was set to last or is being set to. */
+export function isSwitched({ osmConfig }: Pick<Glance, "osmConfig">, target: Target | undefined): boolean {
   const value = parseBoolean(osmConfig?.data?.["egress"] ?? "");
-  const target = rollout?.status.target;
   return value !== undefined && target !== undefined && value !== target.egress;
-}
-
-/** The switch has been moved since: what was derived from the look before is not wanted any more. */
-export function isOvertaken({ osmConfig }: Pick<Glance, "osmConfig">, { target }: Wanted): boolean {
-  const value = parseBoolean(osmConfig?.data?.["egress"] ?? "");
-  return value !== undefined && value !== target.egress;
 }
 
 function readOsmConfig(seen: MeshObservation, last: MeshSettings): OsmConfig {

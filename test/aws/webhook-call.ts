@@ -20,7 +20,7 @@ export async function webhookSecret(aws: AwsSide, name: SecretName): Promise<str
 }
 
 /** `X-Signature`, as notification-controller makes it. */
-export function signature(body: string, key: string): string {
+export function signature(body: string | Buffer, key: string): string {
   return `sha256=${createHmac("sha256", key).update(body).digest("hex")}`;
 }
 

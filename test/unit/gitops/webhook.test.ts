@@ -1,26 +1,14 @@
-import { createHmac, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { freshMs, maxBodyBytes, receive, type WebhookCall, type WebhookReply } from "#lib/gitops/webhook.ts";
+import { fluxEvent, signature } from "#test/aws/webhook-call.ts";
 
 const nowMs = Date.UTC(2026, 0, 1, 12);
 const keys = { flux: ["new-key", "old-key"], argocd: ["new-token", "old-token"] };
 const revision = "main@sha1:8406628";
-const flux = (more: object = {}) => ({
-  involvedObject: {
-    apiVersion: "kustomize.toolkit.fluxcd.io/v1",
-    kind: "Kustomization",
-    namespace: "flux-system",
-    name: "mesh",
-  },
-  severity: "info",
-  timestamp: new Date(nowMs - 1_000).toISOString(),
-  message: "Reconciliation finished",
-  reason: "ReconciliationSucceeded",
-  metadata: { revision },
-  reportingController: "kustomize-controller",
-  ...more,
-});
+const flux = (more: object = {}) =>
+  fluxEvent({ timestamp: new Date(nowMs - 1_000).toISOString(), metadata: { revision }, ...more });
 const argo = (more: object = {}) => ({
   application: "mesh",
   revision: "8406628",
@@ -28,10 +16,9 @@ const argo = (more: object = {}) => ({
   ...more,
 });
 
-const sign = (body: Buffer, key: string) => `sha256=${createHmac("sha256", key).update(body).digest("hex")}`;
 function signed(json: unknown, key = "new-key", path = "/flux/shop"): WebhookCall {
   const body = Buffer.from(JSON.stringify(json));
-  return { method: "POST", path, headers: { "x-signature": sign(body, key) }, body };
+  return { method: "POST", path, headers: { "x-signature": signature(body, key) }, body };
 }
 function withToken(json: unknown, token = "new-token"): WebhookCall {
   const headers = { authorization: `Bearer ${token}` };
@@ -128,15 +115,15 @@ describe("a call that is not", () => {
   test.each<readonly [string, WebhookCall, number]>([
     ["no signature", other({}), 401],
     ["an empty one", other({ "x-signature": "" }), 401],
-    ["one of an empty key", other({ "x-signature": sign(body, "") }), 401],
-    ["one of another key", other({ "x-signature": sign(body, "guess") }), 401],
-    ["the hex without its prefix", other({ "x-signature": sign(body, "new-key").slice(7) }), 401],
-    ["another prefix", other({ "x-signature": sign(body, "new-key").replace("256", "512") }), 401],
-    ["one that is cut short", other({ "x-signature": sign(body, "new-key").slice(0, -2) }), 401],
-    ["one of another body", other({ "x-signature": sign(Buffer.from("{}"), "new-key") }), 401],
+    ["one of an empty key", other({ "x-signature": signature(body, "") }), 401],
+    ["one of another key", other({ "x-signature": signature(body, "guess") }), 401],
+    ["the hex without its prefix", other({ "x-signature": signature(body, "new-key").slice(7) }), 401],
+    ["another prefix", other({ "x-signature": signature(body, "new-key").replace("256", "512") }), 401],
+    ["one that is cut short", other({ "x-signature": signature(body, "new-key").slice(0, -2) }), 401],
+    ["one of another body", other({ "x-signature": signature(Buffer.from("{}"), "new-key") }), 401],
     [
       "the body signed, and a byte behind it",
-      other({ "x-signature": sign(body, "new-key") }, { body: Buffer.concat([body, Buffer.from(" ")]) }),
+      other({ "x-signature": signature(body, "new-key") }, { body: Buffer.concat([body, Buffer.from(" ")]) }),
       401,
     ],
     ["Argo CD's token to Flux's path", other({ authorization: "Bearer new-token" }), 401],
@@ -150,7 +137,7 @@ describe("a call that is not", () => {
     ["another path", signed(flux(), "new-key", "/flux/shop/more"), 404],
     [
       "no JSON",
-      { ...signed(flux()), body: Buffer.from("x"), headers: { "x-signature": sign(Buffer.from("x"), "new-key") } },
+      { ...signed(flux()), body: Buffer.from("x"), headers: { "x-signature": signature(Buffer.from("x"), "new-key") } },
       400,
     ],
     ["no involvedObject", signed({ ...flux(), involvedObject: undefined }), 400],
@@ -170,7 +157,7 @@ describe("a call that is not", () => {
 
   test("without a signature the keys are not even read", async () => {
     expect(await told(other({}))).toMatchObject({ keyReads: 0 });
-    expect(await told(other({ "x-signature": sign(body, "guess") }))).toMatchObject({ keyReads: 1 });
+    expect(await told(other({ "x-signature": signature(body, "guess") }))).toMatchObject({ keyReads: 1 });
   });
 
   test("a malformed field is named, with its place", async () => {
