@@ -1,8 +1,7 @@
-/** One entry of an object's `metadata.managedFields`. */
-export interface ManagedFieldsEntry {
-  readonly manager?: string;
-  /** RFC 3339, in seconds. */
-  readonly time?: string;
+import { type ManagedFields, newestFirst } from "../mesh/managed-fields.ts";
+
+/** As far as it is about a ConfigMap's data. */
+export interface ManagedFieldsEntry extends ManagedFields {
   readonly fieldsV1?: { readonly "f:data"?: Readonly<Record<string, unknown>> };
 }
 
@@ -20,8 +19,6 @@ export function keyWrites(
   managedFields: readonly ManagedFieldsEntry[] | undefined,
   ...keys: readonly string[]
 ): readonly Pick<ManagedFieldsEntry, "manager" | "time">[] {
-  return (managedFields ?? [])
-    .filter(({ fieldsV1 }) => keys.some((key) => `f:${key}` in (fieldsV1?.["f:data"] ?? {})))
-    .toReversed()
-    .sort((left, right) => (right.time ?? "").localeCompare(left.time ?? ""));
+  const owning = ({ fieldsV1 }: ManagedFieldsEntry) => keys.some((key) => `f:${key}` in (fieldsV1?.["f:data"] ?? {}));
+  return newestFirst((managedFields ?? []).filter(owning));
 }
