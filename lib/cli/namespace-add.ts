@@ -1,13 +1,13 @@
 import { Command } from "commander";
 import type { KubeConnection } from "../kube/connection.ts";
 import { expectOk, read } from "../kube/objects.ts";
+import { commandManager } from "../mesh/field-manager.ts";
 import { systemNamespaces } from "../mesh/injection-rule.ts";
 import { annotations, labels, type MeshPlace, meshPlace } from "../mesh/names.ts";
 import { asReconciler, clusterOptions, connect, explainImpersonation, withClusterOptions } from "./cluster-options.ts";
 import { CommandError } from "./failure.ts";
 import { checkIpFamily } from "./ip-family.ts";
 import { checkCaptureAllowed, checkInjected, injectedImage } from "./namespace-checks.ts";
-import { commandManager } from "./osm-config-edit.ts";
 import { runSteps, type Step } from "./progress.ts";
 import { renderNamespaces } from "./render-namespaces.ts";
 

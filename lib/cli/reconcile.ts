@@ -155,6 +155,8 @@ function openWakeUps(): WakeUps {
   };
 }
 
+const loadGuards = () => import("#deploy/guards.ts");
+
 async function runPass(
   connection: KubeConnection,
   place: MeshPlace,
@@ -164,7 +166,7 @@ async function runPass(
   const passId = randomUUID();
   const endMs = Date.now() + passMs;
   try {
-    return await reconcileCluster(clusterPorts(connection, place, passId), {
+    return await reconcileCluster(clusterPorts(connection, place, passId, { loadGuards }), {
       passId,
       kind,
       hint: { source: "osm.cli", correlationId: passId },
