@@ -12,7 +12,7 @@ export const injectionWishes = {
 export const systemNamespaces = ["kube-system", "kube-public", "kube-node-lease"] as const;
 
 /** What kubelets put on pods that stand in a file of their node. */
-const mirrorAnnotation = "kubernetes.io/config.mirror";
+export const mirrorAnnotation = "kubernetes.io/config.mirror";
 
 /** A namespace, as far as it decides about injection. */
 export interface InjectionNamespace {
