@@ -21,6 +21,7 @@ const metrics = new Metrics();
 const queue = openQueue(settings);
 const bus = openEventBus(settings.busName, settings.region);
 const clusters = openClusters(settings);
+const loadGuards = () => import("#deploy/guards.ts");
 
 export const handler = middy<SQSEvent, void, Error, Context>()
   .use(injectLambdaContext(logger, { resetKeys: true }))
@@ -32,7 +33,7 @@ export const handler = middy<SQSEvent, void, Error, Context>()
     async function reconcile(hint: Hint) {
       const pass = passContext(hint, { context, bus, metrics, logger });
       return clusters.use(hint.cluster, (connection) =>
-        reconcileCluster(clusterPorts(connection, settings.place, pass.passId), pass),
+        reconcileCluster(clusterPorts(connection, settings.place, pass.passId, { loadGuards }), pass),
       );
     }
   });
