@@ -24,6 +24,9 @@ export function recordOutcome(metrics: Metrics, outcome: PassOutcome | undefined
     metrics.addMetric("Sidecars", MetricUnit.Count, figures.sidecars);
     metrics.addMetric("SidecarsVerified", MetricUnit.Count, figures.verified);
     metrics.addMetric("DriftFindings", MetricUnit.Count, figures.findings);
+    if (figures.forwarderSilentMs !== undefined) {
+      metrics.addMetric("ForwarderSilentMs", MetricUnit.Milliseconds, figures.forwarderSilentMs);
+    }
     metrics.addMetric("ConditionsUnmet", MetricUnit.Count, unmet ? 1 : 0);
   }
 }

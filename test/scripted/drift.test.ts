@@ -264,3 +264,53 @@ test("a change of the switch does not wait for the backoff", async () => {
   await runPass(cluster);
   expect(conditionOf(cluster.status, "Converged")).toMatchObject({ status: "True", reason: "AllVerified" });
 });
+
+const silent = { forwarder: { deployedAtMs: 0, renewedAtMs: undefined }, forwarderSilentMs: 600_000 };
+
+test("what only a person may put right is reported with its line, until a later survey finds it right", async () => {
+  const cluster = await meshAtRest();
+  const asInstalled = cluster.surveyed;
+  cluster.surveyed = { ...asInstalled, ...silent };
+  const outcome = await runPass(cluster, { kind: "drift" });
+  expect(outcome.figures).toMatchObject({ findings: 1, forwarderSilentMs: 600_000 });
+  expect(drifted(cluster)).toMatchObject({ status: "True", reason: "NeedsPerson" });
+  const [reported] = cluster.status.drift?.findings ?? [];
+  expect(reported).toMatchObject({
+    object: "Lease osm-system/osm-forwarder",
+    action: "Reported",
+    repair: "kubectl rollout restart deployment/osm-forwarder -n osm-system",
+  });
+  // The sidecars are where they must be.
+  expect(conditionOf(cluster.status, "Converged")?.status).toBe("True");
+
+  // A hint pass has not looked, and a survey that fails neither.
+  cluster.surveyed = asInstalled;
+  cluster.setOsmConfig({ egress: "true", permissive_traffic_policy_mode: "true" });
+  await runPass(cluster);
+  await runPass(cluster, {
+    kind: "drift",
+    fates: (verb) => ({ there: 1, back: 1, ...(verb === "survey" ? { unanswered: "before" } : {}) }),
+  });
+  expect(cluster.status.drift?.findings).toEqual([reported]);
+
+  expect(await writesOf(cluster, { kind: "drift" })).toEqual(["status Idle on 3/3 AllVerified"]);
+  expect(drifted(cluster)?.status).toBe("False");
+  expect(cluster.status.drift?.history).toMatchObject([{ object: reported?.object, outcome: "Gone" }]);
+});
+
+test("a survey that takes long holds nobody's verification back, and is waited for", async () => {
+  const cluster = await restWithOneOpened();
+  cluster.surveyed = { ...cluster.surveyed, ...silent };
+  const { clock } = cluster;
+  const startedMs = clock.nowMs();
+  let correctedAfterMs = 0;
+  cluster.watchStatus = ({ drift }) => {
+    if (drift?.history?.[0]?.outcome === "Corrected") correctedAfterMs ||= clock.nowMs() - startedMs;
+  };
+  await runPass(cluster, {
+    kind: "drift",
+    fates: (verb) => ({ there: verb === "survey" ? 20_000 : 1, back: 1 }),
+  });
+  expect(correctedAfterMs).toBeLessThan(2_000);
+  expect(cluster.status.drift?.findings).toMatchObject([{ action: "Reported" }]);
+});

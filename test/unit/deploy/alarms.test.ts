@@ -59,7 +59,7 @@ beforeAll(() => {
     detail: { correlationId: "i", egress: true, wave: 1, reason: "r" },
   });
   const counts = { requests: 1, writes: 1, pokes: 1, asks: 1, sidecars: 1, verified: 1, findings: 1 };
-  const figures = { ...counts, tookMs: 1, convergeMs: 1 };
+  const figures = { ...counts, tookMs: 1, convergeMs: 1, forwarderSilentMs: 1 };
   recordOutcome(metrics, { kind: "settled", figures });
   const { _aws } = metrics.serializeMetrics();
   for (const { Metrics: some, Dimensions } of _aws.CloudWatchMetrics) {
@@ -87,6 +87,7 @@ test("an alarm on a figure of ours is on one that the function writes, with thes
     "EgressDriftFound",
     "EgressRolloutHalted",
     "EgressValueRejected",
+    "ForwarderSilentMs",
   ]);
   for (const { MetricName, Dimensions } of ours) {
     expect(written.get(MetricName)).toContainEqual(Dimensions.map(({ Name }) => Name));
