@@ -9,7 +9,7 @@ import { hasSidecar, type SidecarPod } from "../rollout/restart/outdated.ts";
 import { rolloutState, workloadText } from "../rollout/restart/workload.ts";
 import { CommandError } from "./failure.ts";
 
-const pollMs = 500;
+const pollMs = 200;
 const maxNamed = 3;
 
 /** A workload that has been restarted. */
