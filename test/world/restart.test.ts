@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { images } from "#deploy/images.ts";
-import { annotations } from "#lib/mesh/names.ts";
 import { eventually } from "#test/eventually.ts";
 import { isCut, podsWithinMs } from "./expect-status.ts";
 import { podsOf } from "./mesh-pods.ts";
@@ -53,8 +52,7 @@ async function injectFromNowOn(installed: string): Promise<void> {
   const patch = JSON.stringify({ spec: { images: { sidecar: installed } } });
   const target = ["meshinjection", "osm-config", "-n", "osm-system"];
   await mesh.cluster.kubectl("patch", ...target, "-p", patch, "--type=merge");
-  const tried = ["run", "tried", "-n", shop, "--image=app", "--dry-run=server"];
-  const pod = [...tried, `--annotations=${annotations.injection}=enabled`, "-o", "json"];
+  const pod = ["run", "tried", "-n", shop, "--image=app", "--dry-run=server", "-o", "json"];
   await eventually(`pods get ${installed}`, async () => (await mesh.cluster.kubectl(...pod)).includes(installed));
 }
 
