@@ -44,7 +44,8 @@ interface ReportedPod {
 export function reportText(plan: RestartPlan, outcomes: readonly Outcome[], format: OutputFormat): string {
   if (format === "json" || format === "yaml") return structuredText(format, report(plan, outcomes));
   const { image } = plan.wanted;
-  if (plan.workloads.length === 0 && plan.byHand.length === 0) return `No outdated pods: all that are to have a sidecar have ${image}`;
+  if (plan.workloads.length === 0 && plan.byHand.length === 0)
+    return `No outdated pods: all that are to have a sidecar have ${image}`;
   const parts = [
     plan.workloads.length === 0 ? [] : [workloadTable(plan, outcomes)],
     plan.byHand.length === 0 ? [] : [`No restart of a workload replaces these:\n${byHandTable(plan)}`],

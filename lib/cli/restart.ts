@@ -98,7 +98,7 @@ function restartStep(
       try {
         const pods = await restart(say);
         keep(pods === undefined ? { kind: "gone" } : { kind: "restarted" });
-        return pods === undefined ? "deleted meanwhile" : `restarted, ${pods} pods with sidecar ${image}`;
+        return pods === undefined ? "deleted meanwhile" : `restarted; pods with sidecar ${image}: ${pods}`;
       } catch (error) {
         keep({ kind: "failed", why: error instanceof Error ? error.message : String(error) });
         throw error;

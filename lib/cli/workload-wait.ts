@@ -95,7 +95,8 @@ function withoutSidecar(pods: readonly SidecarPod[], image: string): string {
     const has = hasSidecar(pod, image);
     return `${pod.name} ${has === true || has.found === undefined ? "without a sidecar" : `with ${has.found}`}`;
   });
-  return `${pods.length} pods have not sidecar ${image}: ${named.join(", ")}`;
+  const more = pods.length > maxNamed ? `, and ${pods.length - maxNamed} more` : "";
+  return `not with sidecar ${image}: ${named.join(", ")}${more}`;
 }
 
 /** With what keeps its pods from being ready, and the last warnings about them and it. */

@@ -87,7 +87,9 @@ export function decodeSidecarPod(object: unknown): SidecarPod | undefined {
   const controller = controllerOf(metadata);
   const restartedAt = metadata.annotations?.[restartedAtAnnotation];
   const injected: readonly string[] = [sidecar.captureContainer, sidecar.container];
-  const images = (spec.initContainers ?? []).filter(({ name }) => injected.includes(name)).map(({ image = "" }) => image);
+  const images = (spec.initContainers ?? [])
+    .filter(({ name }) => injected.includes(name))
+    .map(({ image = "" }) => image);
   return {
     namespace: metadata.namespace,
     name: metadata.name,

@@ -7,7 +7,9 @@ import { appContainer } from "./pods.ts";
 /** As the API server has it, as far as its pod goes. */
 interface StoredWorkload {
   readonly metadata: { readonly uid: string; readonly generation: number };
-  readonly spec: { readonly template: { readonly metadata: { readonly annotations?: Readonly<Record<string, string>> } } };
+  readonly spec: {
+    readonly template: { readonly metadata: { readonly annotations?: Readonly<Record<string, string>> } };
+  };
 }
 
 /** A workload of one pod: on a bare API server nobody makes that. */
@@ -17,7 +19,10 @@ export function workload(kind: "Deployment" | "StatefulSet", namespace: string, 
     apiVersion: "apps/v1",
     kind,
     metadata: { name, namespace },
-    spec: { selector: { matchLabels: labels }, template: { metadata: { labels }, spec: { containers: [appContainer] } } },
+    spec: {
+      selector: { matchLabels: labels },
+      template: { metadata: { labels }, spec: { containers: [appContainer] } },
+    },
   };
 }
 
@@ -49,7 +54,8 @@ export async function standIn(
   });
   const top = await create(object);
   const { spec } = object as unknown as { readonly spec: object };
-  const maker = kind === "Deployment" ? await create({ ...owned("apps/v1", "ReplicaSet", name, top, kind), spec }) : top;
+  const maker =
+    kind === "Deployment" ? await create({ ...owned("apps/v1", "ReplicaSet", name, top, kind), spec }) : top;
   const makerKind = kind === "Deployment" ? "ReplicaSet" : kind;
 
   const makePod = async (generation: number, annotations: object, more: object) => {

@@ -121,7 +121,9 @@ test("a Deployment that does not come up ends the run: it is named with its reas
 
   const result = await osm("restart", "--outdated", "-n", shop, "--timeout", "8");
   expect(result.exitCode).toBe(1);
-  expect(result.stderr).toMatch(/Deployment shop\/late-b did not come up: not within 8 s: .*container app is not ready/);
+  expect(result.stderr).toMatch(
+    /Deployment shop\/late-b did not come up: not within 8 s: .*container app is not ready/,
+  );
   expect(result.stderr).toContain("Unhealthy: Readiness probe failed");
   expect(result.stdout).toMatch(/shop\/late-a .* restarted\n.*shop\/late-b .* failed\n.*shop\/late-c .* not-begun/);
   expect((await pods("late-a")).map(({ sidecar }) => sidecar)).toEqual([image]);

@@ -58,7 +58,7 @@ export function rolloutState(workload: Workload, generation: number): RolloutSta
   if (workload.paused) return { kind: "failed", why: "it was paused meanwhile" };
   if (workload.gaveUp !== undefined) return { kind: "failed", why: workload.gaveUp };
   if (updated < wanted) return underWay(`${updated} of ${wanted} pods replaced`);
-  if (old > 0) return underWay(`${old} old pods still there`);
+  if (old > 0) return underWay(`old pods still there: ${old}`);
   if (available < wanted) return underWay(`${available} of ${wanted} new pods available`);
   return { kind: "done" };
 }

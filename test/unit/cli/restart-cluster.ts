@@ -147,7 +147,12 @@ function replicaSetOf({ name }: FakeDeployment): object {
 }
 
 function eventOf({ name }: FakeDeployment): object {
-  return { involvedObject: { uid: `${name}-pod` }, reason: "Unhealthy", message: `${name} fails its probe`, metadata: {} };
+  return {
+    involvedObject: { uid: `${name}-pod` },
+    reason: "Unhealthy",
+    message: `${name} fails its probe`,
+    metadata: {},
+  };
 }
 
 function sidecarSpec(itsImage: string): object {

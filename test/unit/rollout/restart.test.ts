@@ -102,9 +102,7 @@ describe("groups", () => {
   test("the pods of one workload are those of all its ReplicaSets, and no others", () => {
     const web = controller("Deployment", "web");
     const two = new Map([...owners, ["ReplicaSet-web-8", web]]);
-    const pods = ["web-7", "web-8", "other-1"].map((name) =>
-      pod(name, { controller: controller("ReplicaSet", name) }),
-    );
+    const pods = ["web-7", "web-8", "other-1"].map((name) => pod(name, { controller: controller("ReplicaSet", name) }));
     const found = podsOfWorkload(pods, two, { kind: "Deployment", namespace: "shop", name: "web", uid: web.uid });
     expect(found.map(({ name }) => name)).toEqual(["web-7", "web-8"]);
   });
@@ -150,7 +148,7 @@ describe("how far it is", () => {
     ["not observed", { observedGeneration: 3 }, "under-way: its controller has not seen the restart"],
     ["not observed, and given up before", { observedGeneration: 3, gaveUp: "x" }, "under-way: its controller"],
     ["not all replaced", { updated: 2 }, "under-way: 2 of 3 pods replaced"],
-    ["old ones left", { old: 1 }, "under-way: 1 old pods still there"],
+    ["old ones left", { old: 1 }, "under-way: old pods still there: 1"],
     ["not all available", { available: 2 }, "under-way: 2 of 3 new pods available"],
     ["paused", { paused: true, updated: 0 }, "failed: it was paused meanwhile"],
     ["given up", { available: 2, gaveUp: "has timed out" }, "failed: has timed out"],
