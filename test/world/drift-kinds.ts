@@ -4,7 +4,7 @@ import { sidecar } from "#lib/mesh/names.ts";
 import type { Finding } from "#lib/rollout/drift/finding.ts";
 import { podOf } from "./mesh-pods.ts";
 import type { MeshWorld } from "./mesh-world.ts";
-import { sampleNamespace } from "./sample-mesh.ts";
+import { appSpec, sampleNamespace } from "./sample-mesh.ts";
 
 /** One way in which the mesh is no longer as the reconciler left it. */
 export interface DriftKind {
@@ -17,6 +17,7 @@ export interface DriftKind {
 }
 
 const manager = "a-stranger";
+const byStranger = `--field-manager=${manager}`;
 
 export const correctedKinds = {
   "a ConfigMap edited so that it lets traffic out": {
@@ -62,7 +63,7 @@ export const correctedKinds = {
   "a ConfigMap made immutable": {
     foundBy: "any pass",
     async make(mesh) {
-      const flags = ["-p", '{"immutable":true}', "--type=merge", `--field-manager=${manager}`];
+      const flags = ["-p", '{"immutable":true}', "--type=merge", byStranger];
       await mesh.cluster.kubectl("patch", "cm", mapName("lonely"), "-n", sampleNamespace, ...flags);
     },
     async expected() {
@@ -78,6 +79,76 @@ export const correctedKinds = {
     },
   },
 } as const satisfies Readonly<Record<string, DriftKind>>;
+
+/** What the reconciler has no right to change: it tells, and somebody runs the line. */
+export const reportedKinds = {
+  "a policy changed": {
+    ...guard("ValidatingAdmissionPolicy", "osm-config", { spec: { failurePolicy: "Ignore" } }),
+    found: { field: "spec.failurePolicy", wanted: "Fail", found: "Ignore", by: manager },
+  },
+  "a policy without its binding": {
+    ...guard("ValidatingAdmissionPolicyBinding", "osm-config", "deleted"),
+    found: { field: "", found: "nothing" },
+  },
+  "a definition changed": {
+    ...guard("CustomResourceDefinition", "egressrollouts.egress.openservicemesh.io", {
+      spec: { names: { shortNames: ["egr", "rollout"] } },
+    }),
+    found: { field: "spec.names.shortNames[1]", wanted: "nothing", found: "rollout", by: manager },
+  },
+  "the reconciler given more rights": {
+    async make({ cluster }) {
+      const rule = { apiGroups: [""], resources: ["secrets"], verbs: ["get"] };
+      const patch = JSON.stringify([{ op: "add", path: "/rules/-", value: rule }]);
+      await cluster.kubectl("patch", "clusterrole", "osm-reconciler", "--type=json", "-p", patch, byStranger);
+    },
+    object: async () => "ClusterRole osm-reconciler",
+    found: { wanted: "nothing", by: manager },
+    repair: ["install"],
+  },
+  "a pod from before its namespace was added": {
+    async make({ cluster, osm }) {
+      const metadata = { name: "early", namespace: "late" };
+      const template = { metadata: { labels: { app: "early" } }, spec: appSpec("default") };
+      const spec = { replicas: 1, selector: { matchLabels: { app: "early" } }, template };
+      await cluster.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: "late" } });
+      await cluster.apply({ apiVersion: "apps/v1", kind: "Deployment", metadata, spec });
+      await cluster.kubectl("rollout", "status", "deployment/early", "-n", "late", "--timeout=60s");
+      await osm("namespace", "add", "late");
+    },
+    object: async ({ cluster }) => `Pod late/${(await podOf(cluster, "late", "early")).pod}`,
+    found: { field: "spec.initContainers", wanted: "sidecar envoy", found: "nothing" },
+    repair: ["restart", "--outdated"],
+    async cleanUp({ cluster }) {
+      await cluster.kubectl("delete", "namespace", "late", "--timeout=60s");
+    },
+  },
+} as const satisfies Readonly<Record<string, ReportedKind>>;
+
+export interface ReportedKind {
+  make(mesh: MeshWorld): Promise<void>;
+  /** As findings name it. */
+  object(mesh: MeshWorld): Promise<string>;
+  readonly found: Partial<Finding>;
+  /** The words after `osm` that put it right. */
+  readonly repair: readonly string[];
+  readonly cleanUp?: (mesh: MeshWorld) => Promise<void>;
+}
+
+function guard(
+  kind: string,
+  name: string,
+  change: object | "deleted",
+): Pick<ReportedKind, "make" | "object" | "repair"> {
+  return {
+    async make({ cluster }) {
+      if (change === "deleted") await cluster.kubectl("delete", kind, name);
+      else await cluster.kubectl("patch", kind, name, "--type=merge", "-p", JSON.stringify(change), byStranger);
+    },
+    object: async () => `${kind} ${name}`,
+    repair: ["install"],
+  };
+}
 
 /** Of whoever is no reconciler; the wanted one is off too, so its prefix says what the bytes do. */
 export const strangeVersion = `on-${"0".repeat(32)}`;

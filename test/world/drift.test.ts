@@ -8,7 +8,15 @@ import { setDriftSchedule } from "#test/aws/drift-schedule.ts";
 import { putEvent } from "#test/aws/put-event.ts";
 import { eventually } from "#test/eventually.ts";
 import { configEvents, countedByMetric } from "./announced.ts";
-import { configMapOf, correctedKinds, type DriftKind, mapName, openEgress } from "./drift-kinds.ts";
+import {
+  configMapOf,
+  correctedKinds,
+  type DriftKind,
+  mapName,
+  openEgress,
+  type ReportedKind,
+  reportedKinds,
+} from "./drift-kinds.ts";
 import { cutWithinMs, isCut, podsWithinMs } from "./expect-status.ts";
 import { podOf } from "./mesh-pods.ts";
 import { clusterName, type MeshWorld, startMeshWorld } from "./mesh-world.ts";
@@ -71,7 +79,7 @@ function isBounded({ since }: Finding, madeMs: number, foundMs: number): void {
   // managedFields have whole seconds, cut off.
   expect(Date.parse(since.before)).toBeGreaterThanOrEqual(madeMs - 1_000);
   expect(Date.parse(since.before)).toBeLessThanOrEqual(foundMs);
-  if (since.after !== undefined) expect(Date.parse(since.after)).toBeLessThanOrEqual(Date.parse(since.before));
+  expect(Date.parse(since.after ?? since.before)).toBeLessThanOrEqual(Date.parse(since.before));
 }
 
 async function isOutsideReachable(app: string): Promise<boolean> {
@@ -123,9 +131,12 @@ describe("correct", () => {
     // The schedule's minute, and the emulator looks every ten seconds.
     const isDone = ({ drift }: RolloutStatus) =>
       all.every(({ object }) => drift?.history?.some((it) => it.object === object && it.endedAt > before));
-    const status = await mesh
-      .untilStatus("all corrected", (it) => isDone(it) && isCut(it), 90_000)
-      .finally(() => setDriftSchedule(mesh.aws, "DISABLED"));
+    let status: RolloutStatus;
+    try {
+      status = await mesh.untilStatus("all corrected", (it) => isDone(it) && isCut(it), 90_000);
+    } finally {
+      await setDriftSchedule(mesh.aws, "DISABLED");
+    }
     for (const expected of all) found(status.drift?.history, expected);
     expect(status.drift?.checkedAt).toBeDefined();
     expect(status.sidecars).toMatchObject({ total: 3, verified: 3 });
@@ -185,13 +196,55 @@ describe("detect", () => {
   });
 });
 
+const everyReport = Object.entries<ReportedKind>(reportedKinds);
+
+describe.each(["correct", "detect"] as const)("only reported, %s", (mode) => {
+  test.each(everyReport)("%s: told with the line that repairs it, and the line does", async (_, kind) => {
+    await setMode(mode);
+    const madeMs = Date.now();
+    await kind.make(mesh);
+    const object = await kind.object(mesh);
+    await mesh.osm("reconcile");
+    const status = await mesh.status();
+    const finding = found(status.drift?.findings, { object, ...kind.found });
+    expect(finding).toMatchObject({ action: "Reported", repair: ["osm", ...kind.repair].join(" ") });
+    expect(Date.parse(finding.since.before)).toBeGreaterThanOrEqual(madeMs - 1_000);
+    expect(conditionOf(status, "Drifted")).toMatchObject({ status: "True", reason: "NeedsPerson" });
+    expect((await mesh.osm("egress", "status")).stdout).toContain(finding.repair);
+
+    const repaired = await mesh.osm(...kind.repair);
+    expect(repaired).toMatchObject({ exitCode: 0 });
+    await mesh.osm("reconcile");
+    const after = (await mesh.status()).drift;
+    expect(after?.findings?.filter((it) => it.object === object) ?? []).toEqual([]);
+    expect(found(after?.history, { object })).toMatchObject({ outcome: "Gone" });
+    await kind.cleanUp?.(mesh);
+  });
+
+  test("all at once, with what is corrected", async () => {
+    await setMode(mode);
+    for (const [, kind] of everyReport) await kind.make(mesh);
+    const objects = await Promise.all(everyReport.map(([, kind]) => kind.object(mesh)));
+    const corrected = await makeAll();
+    await mesh.osm("reconcile");
+    const status = await mesh.status();
+    for (const [at, [, kind]] of everyReport.entries()) {
+      found(status.drift?.findings, { object: objects[at] ?? "", ...kind.found });
+    }
+    const there = mode === "correct" ? status.drift?.history : status.drift?.findings;
+    for (const expected of corrected) found<Finding>(there, expected);
+    for (const [, kind] of everyReport) await mesh.osm(...kind.repair);
+    for (const [, kind] of everyReport) await kind.cleanUp?.(mesh);
+  });
+});
+
 test("a ConfigMap edited in a loop meets backoff, and the status says who, how often and when next", async () => {
   const name = mapName("bookbuyer");
   const fighting = new AbortController();
   const fight = (async () => {
     while (!fighting.signal.aborted) {
       const who = ["get", "cm", name, "-n", sampleNamespace, "-o", "jsonpath={.data.lds\\.json}"];
-      if (!(await mesh.cluster.kubectl(...who)).includes('passthrough-outbound","check')) {
+      if (!(await mesh.cluster.kubectl(...who)).includes("passthrough-outbound")) {
         await openEgress(mesh, "bookbuyer", "fighter").catch(() => undefined);
       }
       await sleep(200);
@@ -217,7 +270,7 @@ test("a ConfigMap edited in a loop meets backoff, and the status says who, how o
         last = at ?? last;
         return corrections.length >= 4;
       },
-      { withinMs: 60_000, everyMs: 100 },
+      { withinMs: 60_000, everyMs: 100, tell: async () => JSON.stringify((await mesh.status()).drift, null, 1) },
     );
     const apart = corrections.slice(1).map((at, index) => (at - (corrections[index] ?? 0)) / 1_000);
     [2, 6, 18].forEach((seconds, step) => {
