@@ -13,7 +13,7 @@ const condition = object(
   { required: ["type", "status", "lastTransitionTime", "reason", "message"] },
 );
 
-const version = object({ digest: text(128), egress: flag });
+const version = { digest: text(128), egress: flag };
 
 const sidecars = object({
   total: count,
@@ -45,9 +45,9 @@ const finding = {
   field: text(256),
   wanted: text(128),
   found: text(128),
-  by: text(512),
+  by: text(128),
   since: bounds,
-  repair: text(256),
+  repair: text(1_024),
   foundAt: time,
   times: count,
   correctedAt: time,
@@ -58,10 +58,11 @@ const drift = object({
   findings: list(
     object({
       ...finding,
-      action: oneOf(["Correcting", "BackingOff", "Detected", "Reported"]),
+      action: oneOf(["Correcting", "Unproven", "BackingOff", "Detected", "Reported"]),
       nextCorrectionAt: time,
+      proof: text(64),
     }),
-    20,
+    100,
   ),
   more: count,
   history: list(object({ ...finding, endedAt: time, outcome: oneOf(["Corrected", "Gone"]) }), 20),
@@ -88,8 +89,8 @@ export const egressRolloutDefinition = customResourceDefinition({
     }),
     status: object({
       observed: object({ resourceVersion: text(64), raw: text(80), egress: flag }),
-      target: version,
-      lastGood: version,
+      target: object(version),
+      lastGood: object({ ...version, verifiedAt: time }),
       phase: oneOf(["Idle", "Rolling", "Halted"]),
       wave: count,
       sidecars,

@@ -31,6 +31,7 @@ function cells({ object, field, wanted, found, by, since }: Finding): string[] {
 function whatNow({ action, repair, times, nextCorrectionAt }: OpenFinding): string {
   switch (action) {
     case "Correcting":
+    case "Unproven":
       return "written back, sidecars are asked";
     case "BackingOff":
       return `undone ${times ?? 1} times, written back after ${nextCorrectionAt ?? "a while"}`;

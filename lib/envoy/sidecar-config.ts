@@ -25,14 +25,21 @@ export function egressOfDigest(digest: string): boolean | undefined {
   return found === undefined ? undefined : found === "on";
 }
 
-/** Renders a policy. Equal policies give equal bytes, whatever order their destinations came in. */
-export function sidecarConfig(policy: SidecarPolicy): SidecarConfig {
+/**
+ * Renders a policy. Equal policies give equal bytes, whatever order their destinations came in.
+ *
+ * @param proof  makes another version of the same: whoever reports it has read these bytes, whatever he reported before
+ */
+export function sidecarConfig(policy: SidecarPolicy, proof = ""): SidecarConfig {
   const resources: Readonly<Record<SidecarFile, readonly Json[]>> = {
     "cds.json": clusters(),
     "lds.json": [outboundListener(policy.egress, policy.destinations)],
     "rds.json": routes(),
   };
-  const hash = createHash("sha256").update(canonicalJson(resources)).digest("hex").slice(0, 32);
+  const hash = createHash("sha256")
+    .update(canonicalJson(resources) + proof)
+    .digest("hex")
+    .slice(0, 32);
   const digest = `${mode(policy.egress)}-${hash}`;
   const file = (name: SidecarFile) =>
     canonicalJson({ version_info: digest, resources: resources[name] satisfies readonly Json[] });

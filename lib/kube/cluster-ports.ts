@@ -56,6 +56,7 @@ export function clusterPorts(
   let osmConfigUid: string | undefined;
 
   return {
+    place,
     async glance() {
       const glance = await readGlance(patient, place, clock);
       osmConfigUid = glance.osmConfig?.uid;

@@ -1,4 +1,4 @@
-import { type FieldPath, type ManagedFields, newestFirst, writersOf } from "../mesh/managed-fields.ts";
+import { type FieldPath, type ManagedFields, newestFirst, timeOf, writersOf } from "../mesh/managed-fields.ts";
 
 /** As far as it is about a ConfigMap's data. */
 export interface ManagedFieldsEntry extends ManagedFields {
@@ -40,7 +40,8 @@ export function foreignWrite(
 
 /** When it was applied last by that manager. */
 export function appliedAt(managedFields: readonly ManagedFields[] | undefined, applier: string): string | undefined {
-  return (managedFields ?? []).find((entry) => isApplied(entry, applier))?.time;
+  const entry = managedFields?.find((one) => isApplied(one, applier));
+  return entry && timeOf(entry);
 }
 
 function isApplied({ manager, operation }: ManagedFields, applier: string): boolean {

@@ -2,6 +2,7 @@ import { EgressError } from "../errors.ts";
 import { gitopsOwners } from "../mesh/gitops-owner.ts";
 import type { MeshService } from "../mesh/in-mesh.ts";
 import type { MeshInjectionSpec } from "../mesh/injection.ts";
+import { timeOf } from "../mesh/managed-fields.ts";
 import { apiVersion, injectionName, labels, type MeshPlace, osmConfigName, rolloutName } from "../mesh/names.ts";
 import type { Account, Glance, MeshObservation, ObservedOsmConfig, RolloutSpec } from "../rollout/observation.ts";
 import type { RolloutStatus } from "../rollout/status.ts";
@@ -106,12 +107,13 @@ interface Rollout {
 function decodeOsmConfig({ metadata, data }: ConfigMap): ObservedOsmConfig {
   const { uid, resourceVersion, managedFields, labels: put, annotations } = metadata;
   const [write] = keyWrites(managedFields, "egress");
+  const egressWrittenAt = write && timeOf(write);
   return {
     uid,
     resourceVersion,
     data,
     egressManager: write?.manager,
-    ...(write?.time === undefined ? {} : { egressWrittenAt: write.time }),
+    ...(egressWrittenAt === undefined ? {} : { egressWrittenAt }),
     owners: gitopsOwners(put, annotations),
   };
 }

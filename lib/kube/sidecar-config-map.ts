@@ -1,4 +1,4 @@
-import type { ManagedFields } from "../mesh/managed-fields.ts";
+import { type ManagedFields, timeOf } from "../mesh/managed-fields.ts";
 import { annotations, fieldManager, labels, sidecarFiles } from "../mesh/names.ts";
 import { parseRunningSettings, type RunningSettings, runningSettingsText } from "../mesh/running-settings.ts";
 import { sidecarConfigName } from "../mesh/sidecar-config-name.ts";
@@ -30,7 +30,6 @@ interface RawConfigMap {
 const ownFields: readonly (readonly string[])[] = [
   ...sidecarFiles.map((file) => ["data", file]),
   ...[annotations.digest, annotations.settings, annotations.fencing].map((key) => ["metadata", "annotations", key]),
-  ["immutable"],
 ];
 
 /**
@@ -41,6 +40,7 @@ export function decodeSidecarConfigMap(object: unknown): SidecarConfigMap | unde
   const { metadata, data = {}, immutable } = object as RawConfigMap;
   const applied = appliedAt(metadata.managedFields, fieldManager);
   const writers = foreignWriters(object as RawConfigMap);
+  const proof = metadata.annotations?.[annotations.proof];
   const account = metadata.annotations?.[annotations.account];
   if (account === undefined || metadata.name !== sidecarConfigName(account)) return undefined;
   const fencing = Number(metadata.annotations?.[annotations.fencing]);
@@ -54,6 +54,7 @@ export function decodeSidecarConfigMap(object: unknown): SidecarConfigMap | unde
     settings: parseRunningSettings(metadata.annotations?.[annotations.settings]),
     fencing: Number.isInteger(fencing) && fencing > 0 && fencing <= maxFencing ? fencing : 0,
     ...(immutable ? { immutable: true } : {}),
+    ...(proof === undefined ? {} : { proof }),
     ...(applied === undefined ? {} : { appliedAt: applied }),
     ...(Object.keys(writers).length === 0 ? {} : { writers }),
   };
@@ -61,10 +62,12 @@ export function decodeSidecarConfigMap(object: unknown): SidecarConfigMap | unde
 
 function foreignWriters(object: RawConfigMap): Readonly<Record<string, Writer>> {
   return Object.fromEntries(
-    ownFields.flatMap((path) => {
-      const { manager, time } = foreignWrite(object, fieldManager, path) ?? {};
-      if (manager === undefined) return [];
-      return [[path.join("."), { manager, ...(time === undefined ? {} : { at: time }) }]];
+    // Set to false it is ours no more than absent: nothing of it would be applied, and it would never be ours again.
+    [...ownFields, ...(object.immutable ? [["immutable"]] : [])].flatMap((path) => {
+      const write = foreignWrite(object, fieldManager, path);
+      if (write?.manager === undefined) return [];
+      const at = timeOf(write);
+      return [[path.join("."), { manager: write.manager, ...(at === undefined ? {} : { at }) }]];
     }),
   );
 }
@@ -87,6 +90,7 @@ export function sidecarConfigMap(
         [annotations.digest]: write.config.digest,
         [annotations.settings]: runningSettingsText(running),
         [annotations.fencing]: String(fencing),
+        ...(write.proof === undefined ? {} : { [annotations.proof]: write.proof }),
       },
     },
     data: write.config.files,

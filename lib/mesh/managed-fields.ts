@@ -27,6 +27,13 @@ export function writersOf<T extends ManagedFields>(
   return newestFirst((managedFields ?? []).filter(({ fieldsV1 }) => owns(fieldsV1, path, object)));
 }
 
+/** RFC 3339, and nothing else: whoever updates an object may put any time there, also one that no object may carry. */
+export function timeOf({ time = "" }: ManagedFields): string | undefined {
+  const at = new Date(Date.parse(time));
+  if (Number.isNaN(at.getTime()) || at.getUTCFullYear() > 9_999 || at.getUTCFullYear() < 1_970) return undefined;
+  return `${at.toISOString().slice(0, 19)}Z`;
+}
+
 export function newestFirst<T extends ManagedFields>(entries: readonly T[]): readonly T[] {
   return entries.toReversed().sort((left, right) => (right.time ?? "").localeCompare(left.time ?? ""));
 }

@@ -53,6 +53,11 @@ export const annotations = {
   account: "openservicemesh.io/service-account",
   /** On a sidecar ConfigMap: `leaseTransitions` of the pass that wrote it, a decimal number; it never falls. */
   fencing: "openservicemesh.io/fencing-number",
+  /**
+   * On a sidecar ConfigMap: what its version was made with besides its content. Only after bytes that called themselves the
+   * wanted version, until every sidecar has shown that it runs others.
+   */
+  proof: "openservicemesh.io/proof",
   /** On the Lease: a pass that found it held asks its holder to look once more before it ends. */
   lookAgain: "openservicemesh.io/look-again",
 } as const;

@@ -1,10 +1,11 @@
 import { EgressError } from "../errors.ts";
 import { highestFencing, orphans, unknownAccounts } from "../rollout/config-writes.ts";
-import { missingConfigs } from "../rollout/drift/config-drift.ts";
-import { type DriftPlan, driftPlan, keysOf, writtenBack } from "../rollout/drift/drift-plan.ts";
+import { type ConfigDrift, missingConfigs } from "../rollout/drift/config-drift.ts";
+import { type DriftPlan, driftPlan, keysOf, proofsFor, writtenBack } from "../rollout/drift/drift-plan.ts";
+import type { WrittenBack } from "../rollout/drift/next-drift.ts";
 import type { MeshObservation, ObservedLease, ObservedPod } from "../rollout/observation.ts";
 import { runningSidecars, wantedDigestOf } from "../rollout/pod-checks.ts";
-import { isSwitched, type Wanted, wantedMesh } from "../rollout/wanted.ts";
+import { isSwitched, type Wanted, wantedMesh, withProofs } from "../rollout/wanted.ts";
 import { LeaseInHand } from "./lease-in-hand.ts";
 import type { PassContext } from "./pass.ts";
 import type { PassMemory } from "./pass-memory.ts";
@@ -53,7 +54,7 @@ export async function writeUnderLease(
 ): Promise<Written | "again"> {
   memory.holdsLease = true;
   const lease = await LeaseInHand.take(ports, before.lease, before.fencing);
-  const result = lease ? await writeAndTell({ ports, context, memory, lease }, before) : "again";
+  const result = lease ? await writeAndTell({ ports, context, memory, lease, written: [] }, before) : "again";
   memory.holdsLease = false;
   if (result !== "lost") return result;
   context.log.warn("Lease lost before it was released", { number: lease?.number });
@@ -75,6 +76,8 @@ export interface Holder {
   readonly context: PassContext;
   readonly memory: PassMemory;
   readonly lease: LeaseInHand;
+  /** Alterations that it has written back, in all of its looks. */
+  readonly written: WrittenBack[];
 }
 
 async function writeAndTell(holder: Holder, before: Before): Promise<Written | "again" | "lost"> {
@@ -85,15 +88,21 @@ async function writeAndTell(holder: Holder, before: Before): Promise<Written | "
     looked = await lookAndWrite(holder, before, false);
   }
   if (typeof looked === "string") return looked;
-  const { seen, wanted, refusal, drift } = looked;
+  const { seen, wanted, refusal, drift, applied } = looked;
   const pods = await ports.readPods();
   // Without the pods nobody could tell what is gone from what never was.
-  const gone = before.pods
-    ? []
-    : missingConfigs(seen, wanted, pods, { nowMs: ports.nowMs(), writtenMs: memory.writtenAtMs });
-  const written = writtenBack([...looked.drift.due, ...gone], seen, memory.writtenAtMs ?? ports.nowMs());
+  const writtenMs = memory.writtenAtMs ?? ports.nowMs();
+  const gone = before.pods ? [] : missingConfigs(seen, wanted, pods, { nowMs: ports.nowMs(), writtenMs });
+  holder.written.push(...writtenBack(among(applied, gone), seen, { nowMs: writtenMs, proofs: noProofs }));
   if ((await lease.keep()) === "lost" || (await pokeAll(holder, pods, wanted)) === "lost") return "lost";
-  const verification = await begun(holder, { seen, wanted, pods, number: lease.number, held: drift.held, written });
+  const verification = await begun(holder, {
+    seen,
+    wanted,
+    pods,
+    number: lease.number,
+    held: drift.held,
+    written: holder.written,
+  });
   if (verification === "lost") return "lost";
   const released = await lease.release();
   if (released === "lost") return "lost";
@@ -105,8 +114,17 @@ async function writeAndTell(holder: Holder, before: Before): Promise<Written | "
   return "again";
 }
 
+const noProofs: ReadonlyMap<string, string> = new Map();
+
 interface Looked extends Pick<Written, "seen" | "wanted" | "refusal"> {
   readonly drift: DriftPlan;
+  /** `namespace/name` of the ConfigMaps that are as wanted now. */
+  readonly applied: ReadonlySet<string>;
+}
+
+/** What was refused, or is gone with its namespace, is not put right. */
+function among(applied: ReadonlySet<string>, drifts: readonly ConfigDrift[]): readonly ConfigDrift[] {
+  return drifts.filter(({ key }) => applied.has(key));
 }
 
 async function lookAndWrite(
@@ -125,15 +143,24 @@ async function lookAndWrite(
   // Reading may have taken long: whoever has the Lease by now writes what is newer than this.
   if ((await lease.keep()) === "lost") return "lost";
   // Somebody has put the Lease back to an earlier number: the next look takes a higher one.
-  if (highestFencing(seen) > lease.number) return (await lease.release()) === "lost" ? "lost" : "again";
+  if (highestFencing(seen) > lease.number) {
+    memory.fencing = highestFencing(seen);
+    return (await lease.release()) === "lost" ? "lost" : "again";
+  }
   const nowMs = ports.nowMs();
-  const wanted = wantedMesh(seen, unknownAccounts(wantedMesh(seen), podsBefore ?? []));
+  const plain = wantedMesh(seen, unknownAccounts(wantedMesh(seen), podsBefore ?? []));
   const asBefore = { ...seen, lease: leaseBefore };
-  const drift = driftPlan(asBefore, wanted, { nowMs, pods: podsBefore, isForced: context.correct === true });
+  const isUntouched = memory.writtenAtMs === undefined;
+  const isForced = context.correct === true;
+  const drift = driftPlan(asBefore, plain, { nowMs, pods: podsBefore, isForced, isUntouched });
+  // Nobody can foresee it, and so none of the altered bytes can have it.
+  const proofs = proofsFor(drift.due, context.passId);
+  const wanted = withProofs(plain, proofs);
   const left = podsBefore === undefined ? [] : orphans(seen, podsBefore, nowMs);
   memory.writtenAtMs = nowMs;
-  const refusal = await writeConfigs(holder, asBefore, wanted, { held: keysOf(drift.held), orphans: left });
-  return { seen, wanted, refusal, drift };
+  const written = await writeConfigs(holder, asBefore, wanted, { held: keysOf(drift.held), orphans: left });
+  holder.written.push(...writtenBack(among(written.applied, drift.due), seen, { nowMs, proofs }));
+  return { seen, wanted, drift, ...written };
 }
 
 /** Whoever cannot look has not been overtaken, as far as he knows. */

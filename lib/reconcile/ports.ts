@@ -1,4 +1,5 @@
 import type { MeshInjectionSpec } from "../mesh/injection.ts";
+import type { MeshPlace } from "../mesh/names.ts";
 import type { RunningSettings } from "../mesh/running-settings.ts";
 import type { ConfigMapWrite } from "../rollout/config-writes.ts";
 import type { Survey } from "../rollout/drift/survey.ts";
@@ -16,6 +17,7 @@ import type { RolloutStatus } from "../rollout/status.ts";
 
 /** Everything that a pass does to the world; one real one stands in `lib/kube`, a scripted one in the tests. */
 export interface ClusterPorts {
+  readonly place: MeshPlace;
   /** What tells whether there is something to write, without a list: lists may wait for the API server's caches. */
   glance(): Promise<Glance>;
   /** @param glance  from a moment ago, and not read again */

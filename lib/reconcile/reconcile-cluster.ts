@@ -105,16 +105,17 @@ async function lookAndAct(ports: ClusterPorts, context: PassContext, memory: Pas
   }
   // The switch has been moved: whatever else a look would show, there is something to write, and the look comes then.
   if (lease?.holder === "" && isSwitched(glance, glance.rollout?.status.target)) {
-    return underLease(ports, context, { lease, fencing: lease.transitions }, memory);
+    return underLease(ports, context, { lease, fencing: Math.max(lease.transitions, memory.fencing ?? 0) }, memory);
   }
   const seen = await ports.readMesh(glance);
   const before = { lease, fencing: highestFencing(seen) };
   const wanted = wantedMesh(seen);
   // What is gone may be left so on purpose, and only the pods tell it from what is new.
-  const early = mayHoldBack(seen) && configWrites(seen, wanted, nothing).apply.length > 0;
+  const early = mayHoldBack(seen, ports.nowMs()) && configWrites(seen, wanted, nothing).apply.length > 0;
   let pods = early ? await ports.readPods() : undefined;
   const isForced = context.correct === true;
-  const { held } = driftPlan(seen, wanted, { nowMs: ports.nowMs(), pods, isForced });
+  const isUntouched = memory.writtenAtMs === undefined;
+  const { held } = driftPlan(seen, wanted, { nowMs: ports.nowMs(), pods, isForced, isUntouched });
   if (!isEmpty(configWrites(seen, wanted, keysOf(held)))) {
     return underLease(ports, context, { ...before, ...(pods ? { pods } : {}) }, memory);
   }

@@ -1,4 +1,5 @@
 import type { ObservedPod } from "../rollout/observation.ts";
+import { startResolutionMs } from "../rollout/pod-checks.ts";
 import type { CheckedPod } from "../rollout/tally.ts";
 
 /** First answer to be hoped for this long after a poke. */
@@ -22,8 +23,8 @@ export interface Check {
   asking: boolean;
   /** At its first answer; an earlier configuration may have been refused. */
   refusedBefore?: number;
-  /** It ran what it must when the mesh had arrived there. */
-  readonly hadItsTime: boolean;
+  /** It ran when the mesh had last arrived at what it must run. */
+  readonly ranBefore: boolean;
 }
 
 /** How a list of pods is taken over. */
@@ -33,6 +34,8 @@ export interface Adoption {
   readonly suspects: ReadonlySet<string>;
   /** When what is wanted was found to run everywhere: whoever ran then has had its time. */
   readonly convergedMs?: number | undefined;
+  /** When the mesh last arrived at what is wanted, whatever has disturbed it since. */
+  readonly arrivedMs?: number | undefined;
   /** When this pass wrote last: suspects that were poked since are waited for from then on. */
   readonly writtenMs?: number | undefined;
 }
@@ -42,7 +45,7 @@ export function newCheck(
   pod: ObservedPod,
   digest: string | undefined,
   isDue: boolean,
-  { suspects, convergedMs = 0, writtenMs }: Adoption,
+  { suspects, convergedMs = 0, arrivedMs = 0, writtenMs }: Adoption,
   nowMs: number,
 ): Check {
   const justPoked = suspects.has(`${pod.namespace}/${pod.configMap}`);
@@ -62,6 +65,6 @@ export function newCheck(
     nextAskMs: justPoked ? nowMs + firstAskMs : nowMs,
     paceMs: firstAskMs,
     asking: false,
-    hadItsTime,
+    ranBefore: startedMs + startResolutionMs <= arrivedMs,
   };
 }

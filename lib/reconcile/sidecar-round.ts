@@ -37,7 +37,7 @@ export interface RoundOptions {
    * once: whoever wrote waits for them, and many that wait would be in each other's way.
    */
   readonly isPatient: boolean;
-  /** ConfigMaps, as `namespace/name`, that are another's work and stay so: nothing that their pods say verifies them. */
+  /** ConfigMaps, as `namespace/name`, that are altered or gone and stay so: nothing that their pods say verifies them. */
   readonly altered: ReadonlySet<string>;
   /** Sidecars that have strayed are left as they are; those known already, as `namespace/name`. */
   readonly detected?: ReadonlySet<string> | undefined;
@@ -62,25 +62,25 @@ export class SidecarRound {
   #failure: unknown;
   #isOver = false;
 
-  constructor(ports: ClusterPorts, log: PassLog, wanted: Wanted, { isPatient, altered, detected }: RoundOptions) {
+  constructor(ports: ClusterPorts, log: PassLog, wanted: Wanted, options: RoundOptions) {
     this.#ports = ports;
     this.#log = log;
     this.#wanted = wanted;
-    this.#isPatient = isPatient;
-    this.#altered = altered;
-    this.#detected = detected;
+    this.#isPatient = options.isPatient;
+    this.#altered = options.altered;
+    this.#detected = options.detected;
   }
 
   /** Takes over a list of pods: those gone are forgotten, those known keep their state. */
   adopt(pods: readonly ObservedPod[], options: Adoption): void {
     const now = this.#ports.nowMs();
-    const toAsk = new Set([...options.suspects, ...this.#altered]);
-    const due = new Set(podsToAsk(pods, this.#wanted, options.everybody, toAsk));
+    const due = new Set(podsToAsk(pods, this.#wanted, options.everybody, options.suspects));
     const next = new Map<string, Check>();
     for (const pod of runningSidecars(pods)) {
       const key = `${pod.uid} ${pod.sidecarStartedAtMs}`;
       const check =
-        this.#checks.get(key) ?? newCheck(pod, wantedDigestOf(pod, this.#wanted), due.has(pod), options, now);
+        this.#checks.get(key) ??
+        newCheck(pod, wantedDigestOf(pod, this.#wanted), due.has(pod) || this.#isAltered(pod), options, now);
       check.pod = pod;
       next.set(key, check);
     }
@@ -146,10 +146,14 @@ export class SidecarRound {
     return this.#ports.nowMs() - check.sinceMs < (this.#isPatient ? deadlineMs : lookerWaitMs);
   }
 
+  #isAltered({ namespace, configMap }: ObservedPod): boolean {
+    return this.#altered.has(`${namespace}/${configMap}`);
+  }
+
   /** Strayed, in a mesh that only detects. */
-  #isLeft({ pod, hadItsTime, suspect, state }: Check): boolean {
+  #isLeft({ pod, ranBefore, suspect, state }: Check): boolean {
     if (this.#detected === undefined || suspect || typeof state === "string" || state.kind === "verified") return false;
-    return state.kind !== "silent" && (hadItsTime || this.#detected.has(podKey(pod)));
+    return state.kind !== "silent" && (ranBefore || this.#detected.has(podKey(pod)));
   }
 
   #ask(check: Check): void {
@@ -174,7 +178,7 @@ export class SidecarRound {
     const digest = wantedDigestOf(check.pod, this.#wanted);
     const now = this.#ports.nowMs();
     if (answer.kind === "answered") check.refusedBefore ??= answer.says.refusedUpdates;
-    const isAltered = answer.kind === "answered" && this.#altered.has(`${check.pod.namespace}/${check.pod.configMap}`);
+    const isAltered = answer.kind === "answered" && this.#isAltered(check.pod);
     const state: PodState = isAltered
       ? { kind: "altered", egress: undefined }
       : podState(check.pod, answer, digest ?? "no configuration", check.refusedBefore ?? 0);

@@ -1,8 +1,8 @@
 import { canonicalJson, type Json } from "../envoy/canonical-json.ts";
 import type { HeldDrift } from "../rollout/drift/correction.ts";
-import type { Finding } from "../rollout/drift/finding.ts";
-import type { WrittenBack } from "../rollout/drift/next-drift.ts";
+import type { Surveyed, WrittenBack } from "../rollout/drift/next-drift.ts";
 import { settlement, strayedPods } from "../rollout/drift/pod-drift.ts";
+import { correctCommand } from "../rollout/drift/repairs.ts";
 import { nextStatus } from "../rollout/next-status.ts";
 import type { MeshObservation } from "../rollout/observation.ts";
 import { announcements } from "../rollout/result-events.ts";
@@ -22,6 +22,8 @@ export interface StatusTask {
   readonly seen: MeshObservation;
   readonly wanted: Wanted;
   readonly memory: PassMemory;
+  /** The fencing number that the pass wrote with, or saw. */
+  readonly number: number;
   /** ConfigMaps that are altered, and left so for now. */
   readonly held: readonly HeldDrift[];
   /** Alterations that this pass has just written back. */
@@ -40,7 +42,7 @@ export class StatusKeeper {
   /** Told once: from then on the status knows of them. */
   #written: readonly WrittenBack[];
   /** What else was found, once somebody has looked. */
-  surveyed: readonly Finding[] | undefined;
+  surveyed: Surveyed | undefined;
   forwarderSilentMs: number | undefined;
 
   constructor(ports: ClusterPorts, context: PassContext, task: StatusTask) {
@@ -70,12 +72,28 @@ export class StatusKeeper {
     return this.last.history?.[0]?.outcome === "Rolling";
   }
 
-  /** @param final  nothing more will be learnt: write whatever is new */
-  async keep(checked: readonly CheckedPod[], final: boolean): Promise<"kept" | "conflict"> {
-    const { wanted, seen, memory, held } = this.#task;
+  /** What was written back under another version has been seen to run everywhere. */
+  hasProven = false;
+
+  /** An alteration was written back that the status does not tell of yet. */
+  get hasToTell(): boolean {
+    return this.#written.length > 0;
+  }
+
+  /**
+   * @param final       nothing more will be learnt: write whatever is new
+   * @param isFinished  because everything is known
+   */
+  async keep(
+    checked: readonly CheckedPod[],
+    { final, isFinished }: { readonly final: boolean; readonly isFinished: boolean },
+  ): Promise<"kept" | "conflict"> {
+    const { wanted, seen, memory, held, number } = this.#task;
     const nowMs = this.#ports.nowMs();
     const hint = this.#context.hint;
     const tally = tallyOf(checked, this.last, wanted.target, nowMs);
+    const strayed = strayedPods(checked, { seen, wanted, nowMs });
+    const isAltered = [...held, ...this.#written, ...strayed, ...(this.last.drift?.findings ?? [])].length > 0;
     const next = nextStatus(this.last, {
       nowMs,
       startedMs: memory.writtenAtMs ?? nowMs,
@@ -87,10 +105,11 @@ export class StatusKeeper {
         mode: this.#context.correct ? "correct" : (seen.rollout?.spec?.drift ?? "correct"),
         held,
         written: this.#written,
-        strayed: strayedPods(checked, { seen, wanted, nowMs }),
-        ...settlement(checked, tally),
+        strayed,
+        ...(isAltered ? settlement(checked) : nobody),
         ...(this.surveyed === undefined ? {} : { surveyed: this.surveyed }),
-        isCheck: final && this.#context.kind === "drift",
+        isCheck: isFinished && this.#context.kind === "drift",
+        correctLine: correctCommand(this.#ports.place),
       },
       source: hint.source,
       ...(hint.actor === undefined ? {} : { actor: hint.actor }),
@@ -100,6 +119,9 @@ export class StatusKeeper {
     if (same(this.last, next)) return "kept";
     if (!final && !isTurn(this.last, next) && nowMs - this.#writtenMs < statusPaceMs) return "kept";
 
+    // What another pass has begun to write since would look altered, and its sidecars astray.
+    const isDoubtful = strayed.length > 0 || held.length > 0;
+    if (isDoubtful && (await this.#ports.leaseNumber()) !== number) return "conflict";
     const written = await this.#ports.writeStatus(next, this.#resourceVersion);
     // Whoever wrote meanwhile has looked as well; that this one has is not worth another look.
     if (written === "conflict") return isOnlyCheck(this.last, next) ? "kept" : "conflict";
@@ -107,6 +129,8 @@ export class StatusKeeper {
     this.last = next;
     this.#resourceVersion = written;
     this.#writtenMs = nowMs;
+    const wasUnproven = isUnproven(before) || this.#written.some(({ proof }) => proof !== undefined);
+    this.hasProven ||= wasUnproven && !isUnproven(next);
     this.#written = [];
     // Also by a pass that has only waited for what another had begun.
     if (hasConverged(before, next)) this.#convergeMs ??= nowMs - Date.parse(next.startedAt ?? "");
@@ -114,6 +138,12 @@ export class StatusKeeper {
     memory.telling.add(announcements(before, next, hint.correlationId));
     return "kept";
   }
+}
+
+const nobody = { unsettled: new Set<string>(), running: new Set<string>() };
+
+function isUnproven({ drift }: RolloutStatus): boolean {
+  return drift?.findings?.some(({ action }) => action === "Unproven") ?? false;
 }
 
 function hasConverged(before: RolloutStatus, after: RolloutStatus): boolean {

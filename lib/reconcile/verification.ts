@@ -1,3 +1,4 @@
+import { arrivedAtMs } from "../rollout/drift/config-drift.ts";
 import { keysOf } from "../rollout/drift/drift-plan.ts";
 import { surveyFindings } from "../rollout/drift/survey-findings.ts";
 import type { MeshObservation, ObservedPod } from "../rollout/observation.ts";
@@ -23,8 +24,6 @@ const relistShare = 10;
 
 export interface ToVerify extends StatusTask {
   readonly pods: readonly ObservedPod[];
-  /** The fencing number that the pass wrote with, or saw. */
-  readonly number: number;
 }
 
 /** Asks until every sidecar has answered or had its time, and keeps the status true meanwhile. Holds no Lease. */
@@ -42,20 +41,19 @@ export class Verification {
   #surveying: Promise<void> | undefined;
 
   constructor(ports: ClusterPorts, context: PassContext, task: ToVerify) {
-    const { seen, wanted, pods, memory, number, held, written } = task;
+    const { seen, wanted, pods, memory, number } = task;
     this.#ports = ports;
     this.#context = context;
     this.#number = number;
     this.#wanted = wanted;
     this.#telling = memory.telling;
     const isPatient = memory.writtenAtMs !== undefined || context.kind === "drift";
-    const altered = keysOf(held.filter(({ isMissing }) => !isMissing));
     this.#round = new SidecarRound(ports, context.log, wanted, {
       isPatient,
-      altered,
+      altered: keysOf(task.held),
       detected: detectedPods(seen, context),
     });
-    this.#status = new StatusKeeper(ports, context, { seen, wanted, memory, held, written });
+    this.#status = new StatusKeeper(ports, context, task);
     this.#everybody = context.kind === "drift" || !isVerified(this.#status.last, wanted);
     const { last } = this.#status;
     const convergedMs = stands(last, wanted) ? Date.parse(last.convergedAt ?? "") : undefined;
@@ -64,12 +62,13 @@ export class Verification {
       suspects: memory.suspects,
       convergedMs,
       writtenMs: memory.writtenAtMs,
+      arrivedMs: arrivedAtMs(seen, wanted),
     });
   }
 
   /** Writes what the status must say before anybody is asked; announces nothing yet. */
   begin(): Promise<"kept" | "conflict"> {
-    return this.#keep(false);
+    return this.#keep({ final: false, isFinished: false });
   }
 
   /** Begins to tell what has been written; sidecars are asked meanwhile. */
@@ -85,7 +84,7 @@ export class Verification {
     const untilMs = this.#ports.nowMs() + glimpseMs;
     while (this.#status.isSwitching && this.#round.unresolved && this.#ports.nowMs() < untilMs) {
       await this.#round.step(tickMs);
-      if ((await this.#keep(false)) === "conflict") break;
+      if ((await this.#keep({ final: false, isFinished: false })) === "conflict") break;
     }
     this.#round.end();
   }
@@ -111,8 +110,11 @@ export class Verification {
     for (;;) {
       const finished = !this.#round.unresolved && this.#surveying === undefined;
       const outOfTime = this.#context.msLeft() < reserveMs;
-      if ((await this.#keep(finished || outOfTime)) === "conflict") return { kind: "again" };
+      const kept = await this.#keep({ final: finished || outOfTime, isFinished: finished });
+      if (kept === "conflict") return { kind: "again" };
       this.announce();
+      // Proven: now it can have its plain version again.
+      if (finished && this.#status.hasProven) return { kind: "again" };
       if (finished) return result("settled");
       if (outOfTime) return result("out-of-time");
       if (this.#round.unresolved) await this.#round.step(tickMs);
@@ -136,7 +138,7 @@ export class Verification {
   async #survey(): Promise<void> {
     try {
       const survey = await this.#ports.survey();
-      this.#status.surveyed = surveyFindings(survey);
+      this.#status.surveyed = { findings: surveyFindings(survey), isPartial: survey.unread.length > 0 };
       this.#status.forwarderSilentMs = survey.forwarderSilentMs;
     } catch (error) {
       const problem = error instanceof Error ? error.message : String(error);
@@ -146,9 +148,10 @@ export class Verification {
   }
 
   /** What stands is not taken back just because it is being asked again: first every pod has its say. */
-  async #keep(final: boolean): Promise<"kept" | "conflict"> {
-    if (stands(this.#status.last, this.#wanted) && this.#round.isPresumed) return "kept";
-    return this.#status.keep(this.#round.checked, final);
+  async #keep(how: Parameters<StatusKeeper["keep"]>[1]): Promise<"kept" | "conflict"> {
+    const isUndisturbed = stands(this.#status.last, this.#wanted) && this.#round.isPresumed;
+    if (isUndisturbed && !this.#status.hasToTell) return "kept";
+    return this.#status.keep(this.#round.checked, how);
   }
 }
 

@@ -13,17 +13,26 @@ export interface LeftAlone {
   readonly orphans: MeshObservation["configMaps"];
 }
 
-/** @returns what was answered with a refusal that is not about one account alone; the rest is written */
+export interface ConfigsWritten {
+  /** `namespace/name` of those that hold what they must now. */
+  readonly applied: ReadonlySet<string>;
+  /** What was answered with a refusal that is not about one account alone. */
+  readonly refusal: EgressError | undefined;
+}
+
+/** Everything that differs, but for what is left alone; a refusal does not hold the others back. */
 export async function writeConfigs(
   { ports, context, memory, lease }: Holder,
   seen: MeshObservation,
   wanted: Wanted,
   { held, orphans }: LeftAlone,
-): Promise<EgressError | undefined> {
+): Promise<ConfigsWritten> {
   const { apply, injection, restamp } = configWrites(seen, wanted, held, orphans);
   const refused: RefusedAccount[] = [];
+  const done = new Set<string>();
   const applied = apply.map(async (write) => {
     const outcome = await attempt(() => ports.applyConfigMap(write, wanted.running, lease.number));
+    if (outcome === "done") done.add(keyOf(write));
     // Whoever held a broken Lease may have died between writing a ConfigMap and poking its pods.
     if (outcome === "done" && (write.changesFiles || restamp)) memory.suspects.add(keyOf(write));
     if (!isAboutAccount(outcome)) return outcome;
@@ -38,7 +47,7 @@ export async function writeConfigs(
   ];
   const outcomes: readonly unknown[] = await Promise.all([...applied, ...others]);
   memory.refused = refused;
-  return outcomes.find((outcome) => outcome instanceof EgressError);
+  return { applied: done, refusal: outcomes.find((outcome) => outcome instanceof EgressError) };
 }
 
 function keyOf({ account, name }: ConfigMapWrite): string {

@@ -42,7 +42,7 @@ export function configWrites(
   const existing = new Map(seen.configMaps.map((map) => [`${map.namespace}/${map.name}`, map]));
   const apply: ConfigMapWrite[] = [];
   const left = new Set(leaving.map((map) => `${map.namespace}/${map.name}`));
-  for (const { account, config } of wanted.configs.values()) {
+  for (const { account, config, proof } of wanted.configs.values()) {
     const name = sidecarConfigName(account.name);
     const key = `${account.namespace}/${name}`;
     if (left.has(key) || held.has(key)) continue;
@@ -52,7 +52,9 @@ export function configWrites(
     const isOther = changesFiles || !isDeepStrictEqual(map?.settings, wanted.running);
     const isImmutable = map?.immutable === true;
     const isAltered = isImmutable || map?.writers !== undefined;
-    if (isOther || isAltered || restamp) apply.push({ account, config, name, changesFiles, isImmutable });
+    if (isOther || isAltered || restamp) {
+      apply.push({ account, config, name, changesFiles, isImmutable, ...(proof === undefined ? {} : { proof }) });
+    }
   }
   return { apply, injection: injectionDiffers(seen, wanted), restamp };
 }

@@ -31,7 +31,7 @@ export function nextStatus(before: RolloutStatus, facts: StatusFacts): RolloutSt
     ...before,
     observed: observedValue(facts),
     target: wanted.target,
-    ...(isConverged ? { lastGood: wanted.target } : {}),
+    ...(isConverged ? { lastGood: { ...wanted.target, ...optional("verifiedAt", convergedAt) } } : {}),
     phase: isConverged ? "Idle" : "Rolling",
     sidecars: tally.counts,
     lagging: tally.lagging.slice(0, maxLagging),
@@ -39,14 +39,14 @@ export function nextStatus(before: RolloutStatus, facts: StatusFacts): RolloutSt
     ...optional("convergedAt", convergedAt),
     ...optional("cutAt", cutAt),
     conditions,
-    drift,
+    ...optional("drift", Object.keys(drift).length > 0 ? drift : undefined),
     history: attributed(nextHistory(before, facts, { started, isCut }), facts.testimony ?? {}, facts.osmConfig),
   };
 }
 
 /** Present with its value, or present as undefined so that it takes the place of the one before; JSON leaves it out. */
-function optional<K extends string>(key: K, value: string | undefined): { readonly [key in K]?: string } {
-  return { [key]: value } as { readonly [key in K]?: string };
+function optional<K extends string, V>(key: K, value: V | undefined): { readonly [key in K]?: V } {
+  return { [key]: value } as { readonly [key in K]?: V };
 }
 
 function observedValue({ osmConfig, wanted }: StatusFacts): RolloutStatus["observed"] & object {

@@ -51,6 +51,8 @@ export interface SidecarConfigMap {
   /** 0 where the annotation is missing, no number, or too high to be a Lease's. */
   readonly fencing: number;
   readonly immutable?: true;
+  /** What its version was made with besides its content, as it says itself. */
+  readonly proof?: string;
   /** RFC 3339: when the reconciler applied it last, as far as it owns anything of it. */
   readonly appliedAt?: string;
   /** By field, e.g. `data.lds.json`: who wrote it last, where that is not the reconciler. */

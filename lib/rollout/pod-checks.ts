@@ -63,7 +63,7 @@ export function describeState(state: PodState): string {
     case "rejected":
       return "Rejected: Envoy refused the configuration";
     case "altered":
-      return "Altered: its ConfigMap is not the reconciler's";
+      return "Altered: nobody can tell what its ConfigMap has given it";
     case "silent":
       return state.terminating ? "Terminating" : `NoAnswer: ${state.why}`;
   }

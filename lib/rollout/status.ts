@@ -5,7 +5,7 @@ export interface RolloutStatus {
   readonly observed?: ObservedValue;
   readonly target?: Target;
   /** The last target that every reachable sidecar was verified on. */
-  readonly lastGood?: Target;
+  readonly lastGood?: LastGood;
   readonly phase?: "Idle" | "Rolling" | "Halted";
   readonly wave?: number;
   readonly sidecars?: SidecarCounts;
@@ -31,6 +31,11 @@ export interface Target {
   /** Over the digests of every account's configuration. */
   readonly digest: string;
   readonly egress: boolean;
+}
+
+export interface LastGood extends Target {
+  /** When it was found to run everywhere; it stays when the mesh is disturbed later. */
+  readonly verifiedAt?: string;
 }
 
 export interface SidecarCounts {

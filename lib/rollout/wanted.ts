@@ -13,8 +13,9 @@ import {
 import { isAbove } from "../mesh/quantity.ts";
 import type { RunningSettings } from "../mesh/running-settings.ts";
 import { maxPlainAccountLength, sidecarConfigName } from "../mesh/sidecar-config-name.ts";
+import type { SidecarPolicy } from "../mesh/sidecar-policy.ts";
 import { type Account, accountKey, type Glance, type MeshObservation, type SidecarConfigMap } from "./observation.ts";
-import type { Target } from "./status.ts";
+import type { RolloutStatus, Target } from "./status.ts";
 
 /** What the mesh must become, derived whole from one observation. */
 export interface Wanted {
@@ -27,11 +28,15 @@ export interface Wanted {
   readonly problems: readonly ConfigProblem[];
   /** osm-config's value is a boolean. */
   readonly accepted: boolean;
+  /** What the configurations are rendered from. */
+  readonly policy: SidecarPolicy;
 }
 
 export interface WantedConfig {
   readonly account: Account;
   readonly config: SidecarConfig;
+  /** Another version of the same: its sidecars may run bytes that called themselves the plain one. */
+  readonly proof?: string;
 }
 
 /**
@@ -48,13 +53,15 @@ export function wantedMesh(seen: MeshObservation, extra: readonly Account[] = []
     inMeshCidrs: parsed.settings.inMeshCidrs,
   };
   const destinations = inMeshDestinations(seen.services, parsed.settings);
-  const config = sidecarConfig({ egress: running.egress, destinations });
+  const policy = { egress: running.egress, destinations };
+  const config = sidecarConfig(policy);
   const accounts = [
     ...seen.accounts,
     ...seen.configMaps.map((map) => ({ namespace: map.namespace, name: map.account })),
     ...extra,
   ];
-  return {
+  const plain: Wanted = {
+    policy,
     target: { egress: running.egress, digest: targetDigest([config.digest]) },
     running,
     injection: injectionSpec(parsed.settings, accounts),
@@ -62,6 +69,26 @@ export function wantedMesh(seen: MeshObservation, extra: readonly Account[] = []
     problems: [...parsed.problems, ...crowding(seen)],
     accepted: parsed.egress !== undefined,
   };
+  return withProofs(plain, unprovenConfigs(seen.rollout?.status));
+}
+
+/** @param proofs  by ConfigMap, `namespace/name` */
+export function withProofs(wanted: Wanted, proofs: ReadonlyMap<string, string>): Wanted {
+  if (proofs.size === 0) return wanted;
+  const configs = [...wanted.configs].map(([key, plain]): [string, WantedConfig] => {
+    const { account } = plain;
+    const proof = proofs.get(`${account.namespace}/${sidecarConfigName(account.name)}`);
+    return [key, proof === undefined ? plain : { account, config: sidecarConfig(wanted.policy, proof), proof }];
+  });
+  return { ...wanted, configs: new Map(configs) };
+}
+
+function unprovenConfigs({ drift }: RolloutStatus = {}): ReadonlyMap<string, string> {
+  return new Map(
+    (drift?.findings ?? []).flatMap(({ object, proof }) =>
+      proof === undefined ? [] : [[object.replace(/^ConfigMap /, ""), proof] as const],
+    ),
+  );
 }
 
 /** osm-config says another value than this target, which the mesh was set to last or is being set to. */

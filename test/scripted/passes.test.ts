@@ -167,6 +167,14 @@ const rows: readonly Row[] = [
       ...found,
       "status Idle off 3/3 AllVerified AllVerified",
       ...corrected,
+      // It called itself the wanted version: until here it had another.
+      "take 3",
+      "apply shop/osm-sidecar.web off 3",
+      "poke shop/web-1",
+      "poke shop/web-2",
+      "status Rolling off 1/3 Waiting NotConverged",
+      "release",
+      "status Idle off 3/3 AllVerified AllVerified",
     ],
   },
   {

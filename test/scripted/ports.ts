@@ -1,4 +1,5 @@
 import { EgressError } from "#lib/errors.ts";
+import { meshPlace } from "#lib/mesh/names.ts";
 import type { ClusterPorts, HeldLease } from "#lib/reconcile/ports.ts";
 import { conditionOf, type RolloutStatus } from "#lib/rollout/status.ts";
 import type { ScriptedCluster, StoredLease } from "./cluster.ts";
@@ -64,6 +65,7 @@ export function scriptedPorts(cluster: ScriptedCluster, passId: string, fates: F
   const isMine = (held: HeldLease) => cluster.lease?.holder === passId && cluster.lease.transitions === held.number;
 
   return {
+    place: meshPlace,
     glance: () =>
       call("glance", () => {
         const { osmConfig, injection, rollout, lease } = cluster.observe();
@@ -129,6 +131,7 @@ export function scriptedPorts(cluster: ScriptedCluster, passId: string, fates: F
           files: write.config.files,
           settings: running,
           fencing,
+          ...(write.proof === undefined ? {} : { proof: write.proof }),
           appliedAt: new Date(clock.nowMs()).toISOString(),
         });
         return "done";

@@ -1,9 +1,13 @@
+import { sidecarConfig } from "../../envoy/sidecar-config.ts";
 import { annotations, sidecarFiles } from "../../mesh/names.ts";
 import { sidecarConfigName } from "../../mesh/sidecar-config-name.ts";
+import type { SidecarPolicy } from "../../mesh/sidecar-policy.ts";
+import { leaseIsBroken } from "../config-writes.ts";
 import type { MeshObservation, ObservedPod, SidecarConfigMap } from "../observation.ts";
 import { runningSidecars, startResolutionMs } from "../pod-checks.ts";
-import { conditionOf } from "../status.ts";
+import type { Target } from "../status.ts";
 import type { Wanted, WantedConfig } from "../wanted.ts";
+import type { DriftAction } from "./drift-status.ts";
 import { type Finding, maxTextLength } from "./finding.ts";
 
 /** A sidecar ConfigMap that is not what the reconciler left there. */
@@ -11,26 +15,40 @@ export interface ConfigDrift {
   /** `namespace/name`. */
   readonly key: string;
   readonly finding: Finding;
-  /** Nothing is there any more; what runs with it still runs what it had. */
-  readonly isMissing: boolean;
+  /** Altered bytes that call themselves the wanted version: a sidecar that runs them cannot be told from one that is right. */
+  readonly isForged: boolean;
 }
 
 /**
  * ConfigMaps that somebody has altered: by what the object says of its writers, and where the mesh had arrived at what is
  * wanted, by its content alone. One that is behind because a change is on its way is not among them.
+ *
+ * @param isUntouched  whoever looks has written nothing yet that the status does not tell of
  */
-export function alteredConfigs(seen: MeshObservation, wanted: Wanted, nowMs: number): readonly ConfigDrift[] {
+export function alteredConfigs(
+  seen: MeshObservation,
+  wanted: Wanted,
+  { nowMs, isUntouched }: { readonly nowMs: number; readonly isUntouched: boolean },
+): readonly ConfigDrift[] {
   const existing = new Map(seen.configMaps.map((map) => [`${map.namespace}/${map.name}`, map]));
-  const arrived = hasArrived(seen, wanted);
-  const known = new Set((seen.rollout?.status.drift?.findings ?? []).map(({ object }) => object));
+  const arrived = isUntouched && arrivedAtMs(seen, wanted) !== undefined;
+  const left = (seen.rollout?.status.drift?.findings ?? []).filter(({ action }) => leftAlone.has(action));
+  const known = new Set(left.map(({ object }) => object));
   return [...wanted.configs.values()].flatMap((config) => {
     const key = keyOf(config);
     const map = existing.get(key);
     if (map === undefined) return [];
+    if (isProof(map, wanted.policy)) return [];
     const isKnown = arrived || known.has(`ConfigMap ${key}`);
     const fields = alteredFields(map, config).filter((field) => isKnown || isForeign(map, field));
     if (fields.length === 0) return [];
-    return [{ key, finding: alteration(map, config, fields, { seen, nowMs }), isMissing: false }];
+    return [
+      {
+        key,
+        finding: alteration(map, config, fields, { seen, nowMs }),
+        isForged: isForged(map, fields, config.config.digest),
+      },
+    ];
   });
 }
 
@@ -61,18 +79,41 @@ export function missingConfigs(
       found: "nothing",
       since: { ...knownRight(seen), before: iso(nowMs) },
     };
-    return [{ key, finding, isMissing: true }];
+    return [{ key, finding, isForged: false }];
   });
 }
 
-/** What is wanted was found to run everywhere, so every ConfigMap held it then. */
-export function hasArrived(seen: MeshObservation, wanted: Wanted): boolean {
-  const { target, conditions } = seen.rollout?.status ?? {};
-  return (
-    target?.digest === wanted.target.digest &&
-    target.egress === wanted.target.egress &&
-    conditionOf({ ...(conditions ? { conditions } : {}) }, "Converged")?.status === "True"
-  );
+/** Found by an earlier pass, and not written back since. */
+const leftAlone: ReadonlySet<DriftAction> = new Set(["BackingOff", "Detected"]);
+
+/**
+ * When what is wanted was last found to run everywhere, so that every ConfigMap held it then.
+ *
+ * @returns undefined while it is on its way, or a pass may have been killed under way
+ */
+export function arrivedAtMs(seen: MeshObservation, wanted: Wanted): number | undefined {
+  const { target, lastGood, startedAt = "" } = seen.rollout?.status ?? {};
+  if (leaseIsBroken(seen) || !isSameTarget(target, wanted.target) || !isSameTarget(lastGood, wanted.target))
+    return undefined;
+  const verifiedMs = Date.parse(lastGood?.verifiedAt ?? "");
+  // A switch that went there and back is on its way again.
+  return verifiedMs >= Date.parse(startedAt) ? verifiedMs : undefined;
+}
+
+function isSameTarget(left: Target | undefined, right: Target): boolean {
+  return left?.digest === right.digest && left.egress === right.egress;
+}
+
+/** The very bytes that are wanted, under the version that they had for a while. */
+function isProof({ proof, files, immutable }: SidecarConfigMap, policy: SidecarPolicy): boolean {
+  if (proof === undefined || immutable) return false;
+  const rendered = sidecarConfig(policy, proof).files;
+  return sidecarFiles.every((file) => files[file] === rendered[file]);
+}
+
+function isForged(map: SidecarConfigMap, fields: readonly string[], digest: string): boolean {
+  const files = sidecarFiles.filter((file) => fields.includes(`data.${file}`));
+  return files.length > 0 && files.every((file) => versionOf(map.files[file]) === digest);
 }
 
 const maxFieldLength = 256;
@@ -120,17 +161,21 @@ function quoted(field: string, map: SidecarConfigMap, digest: string): Pick<Find
 
 function contentOf(text: string | undefined, digest: string): string {
   if (text === undefined) return "nothing";
-  const version = /"version_info":"([^"]*)"/.exec(text)?.[1];
+  const version = versionOf(text);
   if (version === undefined) return `${text.length} characters without a version`;
   // Sidecars would report it as what they must run.
   if (version === digest) return "other bytes under the same version";
   return `version ${version}`.slice(0, maxTextLength).toWellFormed();
 }
 
+function versionOf(text = ""): string | undefined {
+  return /"version_info"\s*:\s*"([^"]*)"/.exec(text)?.[1];
+}
+
 /** As late as it is known: the last check, or the last time that every sidecar was verified. */
 function knownRight(seen: MeshObservation): Pick<Finding["since"], "after"> {
-  const { drift, convergedAt } = seen.rollout?.status ?? {};
-  const after = [drift?.checkedAt, convergedAt]
+  const { drift, lastGood } = seen.rollout?.status ?? {};
+  const after = [drift?.checkedAt, lastGood?.verifiedAt]
     .filter((it) => it !== undefined)
     .sort()
     .at(-1);

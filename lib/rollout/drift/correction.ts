@@ -50,7 +50,7 @@ export function correctionsOf(
 
 function correctableAtMs({ finding }: ConfigDrift, before: DriftStatus | undefined, nowMs: number): number {
   const { times, lastAtMs } = correctionsOf(finding.object, before, nowMs);
-  if (times === 0) return nowMs;
-  // Another machine's clock may be ahead; nobody waits for longer than the backoff says.
-  return Math.min(lastAtMs, nowMs) + (backoffMs[Math.min(times, backoffMs.length) - 1] ?? 0);
+  // By a clock that is ahead of this one nobody can tell how long ago it was.
+  if (times === 0 || lastAtMs > nowMs) return nowMs;
+  return lastAtMs + (backoffMs[Math.min(times, backoffMs.length) - 1] ?? 0);
 }

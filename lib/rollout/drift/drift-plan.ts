@@ -2,7 +2,7 @@ import { leaseIsBroken } from "../config-writes.ts";
 import type { MeshObservation, ObservedPod } from "../observation.ts";
 import type { Wanted } from "../wanted.ts";
 import { alteredConfigs, type ConfigDrift, missingConfigs } from "./config-drift.ts";
-import { correctionsOf, type HeldDrift, heldDrift } from "./correction.ts";
+import { correctionsOf, forgetAfterMs, type HeldDrift, heldDrift } from "./correction.ts";
 import type { WrittenBack } from "./next-drift.ts";
 
 /** What a look makes of the sidecar ConfigMaps that are not as the reconciler left them. */
@@ -19,12 +19,14 @@ export interface PlanOptions {
   readonly pods?: readonly ObservedPod[] | undefined;
   /** Somebody asks for it: neither mode nor backoff hold anything back. */
   readonly isForced: boolean;
+  /** This pass has written nothing yet. */
+  readonly isUntouched: boolean;
 }
 
 export function driftPlan(seen: MeshObservation, wanted: Wanted, options: PlanOptions): DriftPlan {
-  const { nowMs, pods, isForced } = options;
+  const { nowMs, pods, isForced, isUntouched } = options;
   const drifts = [
-    ...alteredConfigs(seen, wanted, nowMs),
+    ...alteredConfigs(seen, wanted, { nowMs, isUntouched }),
     ...(pods ? missingConfigs(seen, wanted, pods, { nowMs }) : []),
   ];
   const held = heldDrift(drifts, seen.rollout?.status.drift, {
@@ -38,24 +40,31 @@ export function driftPlan(seen: MeshObservation, wanted: Wanted, options: PlanOp
 }
 
 /** Something may be held back, if it is found: only then must it be known before anything is written. */
-export function mayHoldBack({ rollout }: MeshObservation): boolean {
+export function mayHoldBack({ rollout }: MeshObservation, nowMs: number): boolean {
   if (rollout?.spec?.drift === "detect") return true;
   const { findings = [], history = [] } = rollout?.status.drift ?? {};
-  return [...findings, ...history].some(({ correctedAt }) => correctedAt !== undefined);
+  return [...findings, ...history].some(({ correctedAt = "" }) => nowMs - Date.parse(correctedAt) < forgetAfterMs);
 }
 
 export function keysOf(drifts: readonly ConfigDrift[]): ReadonlySet<string> {
   return new Set(drifts.map(({ key }) => key));
 }
 
+/** Of those that called themselves the wanted version: the one that each is written back under. */
+export function proofsFor(drifts: readonly ConfigDrift[], proof: string): ReadonlyMap<string, string> {
+  return new Map(drifts.filter(({ isForged }) => isForged).map(({ key }) => [key, proof]));
+}
+
+/** @param proofs  by ConfigMap, `namespace/name` */
 export function writtenBack(
   drifts: readonly ConfigDrift[],
   seen: MeshObservation,
-  nowMs: number,
+  { nowMs, proofs }: { readonly nowMs: number; readonly proofs: ReadonlyMap<string, string> },
 ): readonly WrittenBack[] {
   const at = new Date(nowMs).toISOString();
-  return drifts.map(({ finding }) => ({
+  return drifts.map(({ finding, key }) => ({
     finding,
+    proof: proofs.get(key),
     at,
     times: correctionsOf(finding.object, seen.rollout?.status.drift, nowMs).times + 1,
   }));

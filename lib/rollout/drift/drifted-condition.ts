@@ -8,6 +8,7 @@ const reasons: readonly (readonly [DriftAction, string])[] = [
   ["BackingOff", "BackingOff"],
   ["Detected", "DetectOnly"],
   ["Reported", "NeedsPerson"],
+  ["Unproven", "Correcting"],
   ["Correcting", "Correcting"],
 ];
 

@@ -17,6 +17,18 @@ export interface Finding {
 
 export const maxTextLength = 128;
 
+/** As the definition of EgressRollout has it: a longer text would make the whole status unwritable. */
+const maxLengths = { object: 512, field: 256, wanted: maxTextLength, found: maxTextLength, by: 128, repair: 1_024 };
+
+/** The same with every text in its limit, and no half characters. */
+export function fitted<T extends Finding>(finding: T): T {
+  const texts = Object.entries(maxLengths).flatMap(([name, length]) => {
+    const text = finding[name as keyof typeof maxLengths];
+    return text === undefined ? [] : [[name, text.slice(0, length).toWellFormed()]];
+  });
+  return { ...finding, ...Object.fromEntries(texts) };
+}
+
 /** In one line, for events and messages. */
 export function findingText({ field, wanted, found, by }: Finding): string {
   const where = field === "" ? "" : `${field}: `;

@@ -1,5 +1,5 @@
 import { commandManager } from "../../mesh/field-manager.ts";
-import { type FieldPath, newestFirst, valueAt, writersOf } from "../../mesh/managed-fields.ts";
+import { type FieldPath, newestFirst, timeOf, valueAt, writersOf } from "../../mesh/managed-fields.ts";
 import type { MeshPlace } from "../../mesh/names.ts";
 import { registryOf } from "../../mesh/sidecar-image.ts";
 import { differences } from "./differences.ts";
@@ -61,6 +61,6 @@ function traceOf(found: GuardObject, path: FieldPath, object: GuardObject, now: 
   const created = found.metadata["creationTimestamp"];
   return {
     ...(write?.manager ? { by: write.manager.slice(0, 128) } : {}),
-    since: { ...(typeof created === "string" ? { after: created } : {}), before: write?.time ?? now },
+    since: { ...(typeof created === "string" ? { after: created } : {}), before: (write && timeOf(write)) ?? now },
   };
 }

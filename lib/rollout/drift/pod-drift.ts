@@ -1,9 +1,9 @@
 import { type MeshObservation, podKey } from "../observation.ts";
 import { startResolutionMs, wantedDigestOf } from "../pod-checks.ts";
 import type { RolloutStatus } from "../status.ts";
-import type { CheckedPod, Tally } from "../tally.ts";
+import type { CheckedPod } from "../tally.ts";
 import type { Wanted } from "../wanted.ts";
-import { hasArrived } from "./config-drift.ts";
+import { arrivedAtMs } from "./config-drift.ts";
 import { type Finding, maxTextLength } from "./finding.ts";
 import type { DriftFacts } from "./next-drift.ts";
 
@@ -16,9 +16,9 @@ export function strayedPods(
   { seen, wanted, nowMs }: { readonly seen: MeshObservation; readonly wanted: Wanted; readonly nowMs: number },
 ): readonly Finding[] {
   const before: RolloutStatus = seen.rollout?.status ?? {};
-  if (!hasArrived(seen, wanted) || before.convergedAt === undefined) return [];
-  const arrivedMs = Date.parse(before.convergedAt);
-  const after = before.drift?.checkedAt ?? before.convergedAt;
+  const arrivedMs = arrivedAtMs(seen, wanted);
+  if (arrivedMs === undefined) return [];
+  const after = before.drift?.checkedAt ?? new Date(arrivedMs).toISOString();
   const late = new Set((before.lagging ?? []).map(({ pod }) => pod));
   return checked.flatMap(({ pod, state, suspect }): readonly Finding[] => {
     const isOther = typeof state !== "string" && (state.kind === "differs" || state.kind === "rejected");
@@ -38,17 +38,15 @@ export function strayedPods(
 }
 
 /** What of the sidecars' answers decides whether a finding has come right. */
-export function settlement(
-  checked: readonly CheckedPod[],
-  { pending, wrong }: Pick<Tally, "pending" | "wrong">,
-): Pick<DriftFacts, "unsettled" | "running"> {
-  const open = new Set([...pending, ...wrong]);
+export function settlement(checked: readonly CheckedPod[]): Pick<DriftFacts, "unsettled" | "running"> {
   const unsettled = new Set<string>();
   const running = new Set<string>();
-  for (const { pod } of checked) {
-    running.add(`Pod ${podKey(pod)}`);
-    if (!open.has(podKey(pod))) continue;
-    unsettled.add(`Pod ${podKey(pod)}`);
+  for (const { pod, state } of checked) {
+    const object = `Pod ${podKey(pod)}`;
+    running.add(object);
+    if (state === "trusted" || (state !== "not-asked" && state.kind === "verified")) continue;
+    // One that is silent says nothing, however long.
+    unsettled.add(object);
     unsettled.add(`ConfigMap ${pod.namespace}/${pod.configMap}`);
   }
   return { unsettled, running };

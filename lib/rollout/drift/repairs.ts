@@ -10,6 +10,11 @@ export function restartCommand(place: MeshPlace): string {
   return ["osm restart --outdated", ...meshFlags(place)].join(" ");
 }
 
+/** Writes back what is only detected, or waits for its backoff. */
+export function correctCommand(place: MeshPlace): string {
+  return ["osm reconcile --correct", ...meshFlags(place)].join(" ");
+}
+
 /** Looks again: a drift pass from where it is typed. */
 export function lookCommand(place: MeshPlace): string {
   return ["osm reconcile", ...meshFlags(place)].join(" ");

@@ -30,6 +30,7 @@ const noDrift: StatusFacts["drift"] = {
   unsettled: new Set(),
   running: new Set(),
   isCheck: false,
+  correctLine: "osm reconcile --correct",
 };
 
 interface Look {
