@@ -1,6 +1,8 @@
 /** One entry of an object's `metadata.managedFields`: what one manager owns of the object, and since when. */
 export interface ManagedFields {
   readonly manager?: string;
+  /** `Apply` or `Update`. */
+  readonly operation?: string;
   /** RFC 3339, in seconds, by the API server's clock: when the manager last changed any of it. */
   readonly time?: string;
   /** `status`, `scale`; absent for the object itself. */
