@@ -78,7 +78,7 @@ export async function readSurvey(
     guards: pairUp(guards, guardsFound, deployment?.value !== undefined),
     forwarder,
     forwarderSilentMs: silentMs(forwarder, atMs),
-    unread,
+    unread: unread.toSorted((left, right) => (left.object < right.object ? -1 : 1)),
   };
 }
 

@@ -5,9 +5,9 @@ export function installCommand(place: MeshPlace, ...flags: readonly string[]): s
   return ["osm install", ...meshFlags(place), ...flags].join(" ");
 }
 
-/** Restarts what has no sidecar, or an old one. */
-export function restartCommand(place: MeshPlace): string {
-  return ["osm restart --outdated", ...meshFlags(place)].join(" ");
+/** Restarts what has no sidecar, or an old one; the mesh's name it reads itself. */
+export function restartCommand({ osmNamespace }: MeshPlace): string {
+  return ["osm restart --outdated", ...meshFlags({ meshName: meshPlace.meshName, osmNamespace })].join(" ");
 }
 
 /** Writes back what is only detected, or waits for its backoff. */

@@ -49,7 +49,7 @@ function unreadFindings({ unread, place }: Survey, now: string): readonly Findin
     if (!first) return [];
     return [
       {
-        object: objectText(some.map(({ object }) => object).join(", ")),
+        object: objectText(listText(some.map(({ object }) => object))),
         field: "",
         ...valueTexts("to be looked at", `could not be looked at: ${first.why}`),
         since: { before: now },
@@ -67,4 +67,13 @@ function unreadFindings({ unread, place }: Survey, now: string): readonly Findin
       lookCommand(place),
     ),
   ];
+}
+
+const maxNamed = 3;
+
+/** In an order of its own: which read failed first differs from pass to pass. */
+function listText(names: readonly string[]): string {
+  const sorted = names.toSorted();
+  if (sorted.length <= maxNamed + 1) return sorted.join(", ");
+  return `${sorted.slice(0, maxNamed).join(", ")} and ${sorted.length - maxNamed} more`;
 }

@@ -106,8 +106,9 @@ describe("the forwarder", () => {
       "Role osm-system/osm-forwarder",
       "RoleBinding osm-system/osm-forwarder",
     ]);
+    // By the API server's clock, which has gone on a little since it was learnt.
     expect(survey.forwarderSilentMs).toBeGreaterThanOrEqual(10_000);
-    expect(survey.forwarderSilentMs).toBeLessThan(20_000);
+    expect(survey.forwarderSilentMs).toBeLessThan(60_000);
   });
 
   test("what is left of an earlier one must be right where it is there", async () => {

@@ -116,9 +116,16 @@ describe("what could not be looked at", () => {
     ]);
   });
 
+  test.each([
+    [4, "0, 1, 2, 3"],
+    [5, "0, 1, 2 and 2 more"],
+  ])("of %i names those that fit, in whatever order they came", (count, object) => {
+    const some = Array.from({ length: count }, (_, index) => unread(String(index), true)).toReversed();
+    expect(surveyFindings(survey({ unread: some })).map((one) => one.object)).toEqual([object]);
+  });
+
   test("keeps to its length", () => {
-    const many = Array.from({ length: 50 }, (_, index) => unread(`ClusterRole ${"x".repeat(20)}${index}`, true));
-    const [finding] = surveyFindings(survey({ unread: many.map((one) => ({ ...one, why: "w".repeat(900) })) }));
+    const [finding] = surveyFindings(survey({ unread: [{ ...unread("o".repeat(900), true), why: "w".repeat(900) }] }));
     expect([finding?.object.length, finding?.found.length]).toEqual([512, 128]);
   });
 });
