@@ -13,6 +13,8 @@ type Behaviour =
   /** A pod of the old template is still there when all new ones are. */
   | "keeps-an-old-pod-for-a-while"
   | "is-deleted"
+  /** Deleted, and made again by its owner. */
+  | "is-replaced"
   /** The API server is away for a while. */
   | "comes-up-out-of-sight";
 
@@ -113,7 +115,7 @@ export class RestartCluster {
     if (behaviour === "keeps-an-old-pod-for-a-while" && looks === lastLookAtOld) this.happened.push(`rid ${name}`);
     const available = isUp ? 1 : 0;
     return {
-      metadata: { uid: `uid-${name}`, generation },
+      metadata: { uid: behaviour === "is-replaced" && looks > 1 ? "another" : `uid-${name}`, generation },
       spec: { replicas: 1, template: { spec: {} }, ...spec },
       status: { observedGeneration: generation, replicas: 1, updatedReplicas: 1, availableReplicas: available },
     };

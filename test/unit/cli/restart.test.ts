@@ -110,8 +110,8 @@ test("pods that stay because no workload replaces them: exit code 3", async () =
   expect(process.exitCode).toBe(3);
 });
 
-test("a workload that is deleted meanwhile holds nobody up", async () => {
-  const cluster = new RestartCluster().add("api", "is-deleted").add("web");
+test.each(["is-deleted", "is-replaced"] as const)("a workload that %s meanwhile holds nobody up", async (behaviour) => {
+  const cluster = new RestartCluster().add("api", behaviour).add("web");
   await restart(cluster);
   expect(cluster.happened).toEqual(["restart api", "restart web", "up web"]);
   expect(stdout).toMatch(/shop\/api .* gone\n/);
