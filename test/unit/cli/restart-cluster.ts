@@ -10,7 +10,11 @@ type Behaviour =
   | "comes-up"
   | "stays-down"
   | "gets-the-old-sidecar"
+  /** A pod of the old template is still there when all new ones are. */
+  | "keeps-an-old-pod-for-a-while"
   | "is-deleted"
+  /** Deleted, and made again by its owner. */
+  | "is-replaced"
   /** The API server is away for a while. */
   | "comes-up-out-of-sight";
 
@@ -33,6 +37,8 @@ export class RestartCluster {
   readonly #pods: object[] = [];
   /** `restart web` and `up web`, in the order of their happening. */
   readonly happened: string[] = [];
+  /** Whether events may be read. */
+  hasEvents = true;
 
   /** @param spec  besides the template */
   add(name: string, behaviour: Behaviour = "comes-up", spec: object = {}): this {
@@ -50,8 +56,9 @@ export class RestartCluster {
       server: "https://api",
       send: async (request) => {
         const body = this.#answer(request);
+        const refused = request.path.endsWith("/events") && !this.hasEvents ? 403 : 404;
         const text = JSON.stringify(body ?? { message: `no ${request.path}` });
-        return { status: body === undefined ? 404 : 200, text, serverTimeMs: undefined };
+        return { status: body === undefined ? refused : 200, text, serverTimeMs: undefined };
       },
       stream: () => {
         throw new Error("nothing is watched");
@@ -73,11 +80,11 @@ export class RestartCluster {
         return { metadata: shop };
       case "/api/v1/pods":
       case "/api/v1/namespaces/shop/pods":
-        return { items: [...this.#all().map(podOf), ...this.#pods] };
+        return { items: [...this.#all().flatMap(podsOf), ...this.#pods] };
       case "/apis/apps/v1/namespaces/shop/replicasets":
         return { items: this.#all().map(replicaSetOf) };
       case "/api/v1/namespaces/shop/events":
-        return { items: this.#all().map(eventOf) };
+        return this.hasEvents ? { items: this.#all().map(eventOf) } : undefined;
       default:
         return undefined;
     }
@@ -105,9 +112,10 @@ export class RestartCluster {
     if (behaviour === "comes-up-out-of-sight" && looks === 2) throw new EgressError("api-unavailable", "no answer");
     const isUp = looks === 0 || (behaviour !== "stays-down" && looks > 3);
     if (isUp && looks === 4) this.happened.push(`up ${name}`);
+    if (behaviour === "keeps-an-old-pod-for-a-while" && looks === lastLookAtOld) this.happened.push(`rid ${name}`);
     const available = isUp ? 1 : 0;
     return {
-      metadata: { uid: `uid-${name}`, generation },
+      metadata: { uid: behaviour === "is-replaced" && looks > 1 ? "another" : `uid-${name}`, generation },
       spec: { replicas: 1, template: { spec: {} }, ...spec },
       status: { observedGeneration: generation, replicas: 1, updatedReplicas: 1, availableReplicas: available },
     };
@@ -124,13 +132,23 @@ const shop = {
   annotations: { [annotations.injection]: "enabled" },
 };
 
-function podOf({ name, behaviour, restartedAt }: FakeDeployment): object {
+const lastLookAtOld = 6;
+
+function podsOf(deployment: FakeDeployment): readonly object[] {
+  const { name, behaviour, restartedAt, looks } = deployment;
+  const keepsOld = behaviour === "keeps-an-old-pod-for-a-while" && looks < lastLookAtOld;
+  const now = podOf(deployment, `${name}-pod`);
+  const isOneMore = restartedAt !== undefined && keepsOld;
+  return isOneMore ? [podOf({ ...deployment, restartedAt: undefined }, `${name}-old`), now] : [now];
+}
+
+function podOf({ name, behaviour, restartedAt }: FakeDeployment, podName: string): object {
   const isNew = restartedAt !== undefined;
   return {
     metadata: {
       namespace: "shop",
-      name: `${name}-pod`,
-      uid: `${name}-pod`,
+      name: podName,
+      uid: podName,
       annotations: isNew ? { "kubectl.kubernetes.io/restartedAt": restartedAt } : {},
       ownerReferences: [
         { apiVersion: "apps/v1", kind: "ReplicaSet", name: `${name}-1`, uid: `${name}-1`, controller: true },

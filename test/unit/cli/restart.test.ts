@@ -82,6 +82,20 @@ test("pods that come up with another sidecar than the wanted are a failure, what
   expect(cluster.happened).toEqual(["restart api", "up api"]);
 });
 
+test("an old pod that is still on its way out is waited for", async () => {
+  const cluster = new RestartCluster().add("api", "keeps-an-old-pod-for-a-while").add("web");
+  await restart(cluster);
+  expect(cluster.happened).toEqual(["restart api", "up api", "rid api", "restart web", "up web"]);
+});
+
+test("whoever may not read events is told the rest, and that", async () => {
+  const cluster = new RestartCluster().add("api", "stays-down");
+  cluster.hasEvents = false;
+  await expect(restart(cluster, { timeout: 1 })).rejects.toThrow(
+    "pod api-pod: container app is not ready; its events may not be read",
+  );
+});
+
 test("what a restart would not help is skipped with its reason, the others are restarted, and the exit code is 3", async () => {
   const cluster = new RestartCluster().add("api", "comes-up", { paused: true }).add("web");
   await restart(cluster);
@@ -96,8 +110,8 @@ test("pods that stay because no workload replaces them: exit code 3", async () =
   expect(process.exitCode).toBe(3);
 });
 
-test("a workload that is deleted meanwhile holds nobody up", async () => {
-  const cluster = new RestartCluster().add("api", "is-deleted").add("web");
+test.each(["is-deleted", "is-replaced"] as const)("a workload that %s meanwhile holds nobody up", async (behaviour) => {
+  const cluster = new RestartCluster().add("api", behaviour).add("web");
   await restart(cluster);
   expect(cluster.happened).toEqual(["restart api", "restart web", "up web"]);
   expect(stdout).toMatch(/shop\/api .* gone\n/);
