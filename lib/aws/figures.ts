@@ -11,7 +11,7 @@ export function countResult(metrics: Metrics, event: ResultEvent): void {
 export function recordOutcome(metrics: Metrics, outcome: PassOutcome | undefined): void {
   metrics.addMetric("DeadLetters", MetricUnit.Count, outcome ? 0 : 1);
   if (!outcome) return;
-  const { kind, figures } = outcome;
+  const { kind, figures, unmet } = outcome;
   metrics.addMetadata("outcome", kind);
   metrics.addMetric("PassMs", MetricUnit.Milliseconds, figures.tookMs);
   metrics.addMetric("ApiRequests", MetricUnit.Count, figures.requests);
@@ -23,5 +23,7 @@ export function recordOutcome(metrics: Metrics, outcome: PassOutcome | undefined
   if (kind === "settled" || kind === "out-of-time") {
     metrics.addMetric("Sidecars", MetricUnit.Count, figures.sidecars);
     metrics.addMetric("SidecarsVerified", MetricUnit.Count, figures.verified);
+    metrics.addMetric("DriftFindings", MetricUnit.Count, figures.findings);
+    metrics.addMetric("ConditionsUnmet", MetricUnit.Count, unmet ? 1 : 0);
   }
 }

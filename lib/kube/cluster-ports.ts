@@ -73,13 +73,18 @@ export function clusterPorts(
           const object = sidecarConfigMap(write, running, fencing, meshName);
           const path = configMapPath(write.account.namespace, write.name);
           const applyIt = () => apply(patient, path, object, { accept: metadataOnly.object });
+          // Pods that mount it take the new one only when they are restarted; they stay behind, and are named.
+          const applyAnew = async () => {
+            await goneIf(["object-missing"], () => expectOk(connection, { method: "DELETE", path }));
+            await applyIt();
+          };
+          // With equal content nothing would be refused, and it would stay immutable.
+          if (write.isImmutable) return applyAnew();
           try {
             await applyIt();
           } catch (error) {
             if (!isImmutable(error)) throw error;
-            // Pods that mount it take the new one only when they are restarted; they stay behind, and are named.
-            await goneIf(["object-missing"], () => expectOk(connection, { method: "DELETE", path }));
-            await applyIt();
+            await applyAnew();
           }
         }),
       ),

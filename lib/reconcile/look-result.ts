@@ -18,6 +18,8 @@ export type LookResult =
 export interface SidecarFigures {
   readonly sidecars: number;
   readonly verified: number;
+  /** What is altered and not right yet. */
+  readonly findings: number;
   /** From the first write to the last sidecar's answer. */
   readonly convergeMs?: number;
 }

@@ -1,4 +1,5 @@
-import type { ObservedPod } from "../rollout/observation.ts";
+import { keysOf } from "../rollout/drift/drift-plan.ts";
+import type { MeshObservation, ObservedPod } from "../rollout/observation.ts";
 import { conditionOf, type RolloutStatus, unmetCondition } from "../rollout/status.ts";
 import type { Wanted } from "../rollout/wanted.ts";
 import type { LookResult } from "./look-result.ts";
@@ -38,15 +39,20 @@ export class Verification {
   readonly #everybody: boolean;
 
   constructor(ports: ClusterPorts, context: PassContext, task: ToVerify) {
-    const { seen, wanted, pods, memory, number } = task;
+    const { seen, wanted, pods, memory, number, held, written } = task;
     this.#ports = ports;
     this.#context = context;
     this.#number = number;
     this.#wanted = wanted;
     this.#telling = memory.telling;
     const isPatient = memory.writtenAtMs !== undefined || context.kind === "drift";
-    this.#round = new SidecarRound(ports, context.log, wanted, isPatient);
-    this.#status = new StatusKeeper(ports, context, { seen, wanted, memory });
+    const altered = keysOf(held.filter(({ isMissing }) => !isMissing));
+    this.#round = new SidecarRound(ports, context.log, wanted, {
+      isPatient,
+      altered,
+      detected: detectedPods(seen, context),
+    });
+    this.#status = new StatusKeeper(ports, context, { seen, wanted, memory, held, written });
     this.#everybody = context.kind === "drift" || !isVerified(this.#status.last, wanted);
     const { last } = this.#status;
     const convergedMs = stands(last, wanted) ? Date.parse(last.convergedAt ?? "") : undefined;
@@ -126,6 +132,13 @@ export class Verification {
     if (stands(this.#status.last, this.#wanted) && this.#round.isPresumed) return "kept";
     return this.#status.keep(this.#round.checked, final);
   }
+}
+
+/** Pods known to have strayed, where they are only to be reported. */
+function detectedPods({ rollout }: MeshObservation, { correct }: PassContext): ReadonlySet<string> | undefined {
+  if (rollout?.spec?.drift !== "detect" || correct) return undefined;
+  const detected = (rollout.status.drift?.findings ?? []).filter(({ action }) => action === "Detected");
+  return new Set(detected.map(({ object }) => object.replace(/^Pod /, "")));
 }
 
 function stands(status: RolloutStatus, { target }: Wanted): boolean {

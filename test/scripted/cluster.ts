@@ -2,7 +2,7 @@ import type { EgressError } from "#lib/errors.ts";
 import type { MeshService } from "#lib/mesh/in-mesh.ts";
 import type { MeshInjectionSpec } from "#lib/mesh/injection.ts";
 import { sidecarConfigName } from "#lib/mesh/sidecar-config-name.ts";
-import type { Account, MeshObservation, SidecarConfigMap } from "#lib/rollout/observation.ts";
+import type { Account, MeshObservation, RolloutSpec, SidecarConfigMap } from "#lib/rollout/observation.ts";
 import type { RolloutStatus } from "#lib/rollout/status.ts";
 import { Clock } from "./clock.ts";
 import { ScriptedPod } from "./sidecar.ts";
@@ -29,7 +29,7 @@ export class ScriptedCluster {
   readonly configMaps = new Map<string, SidecarConfigMap>();
   readonly pods = new Map<string, ScriptedPod>();
   injection: MeshInjectionSpec | undefined;
-  rollout: { resourceVersion: string; status: RolloutStatus } | undefined;
+  rollout: { resourceVersion: string; spec?: RolloutSpec; status: RolloutStatus } | undefined;
   lease: StoredLease | undefined;
   /** By ConfigMap, `namespace/name`: what the API server answers to a write. */
   readonly refusals = new Map<string, EgressError>();
@@ -92,6 +92,33 @@ export class ScriptedCluster {
     this.configMaps.set(key, map);
     const mounting = () => [...this.pods.values()].filter((pod) => `${pod.namespace}/${pod.configMap}` === key);
     this.clock.after(kubeletSyncMs, () => mounting().forEach((pod) => pod.look()));
+  }
+
+  /** Somebody else writes a sidecar's ConfigMap; the kubelets hear of it. */
+  alter(
+    key: string,
+    by: string,
+    change: { readonly files?: Partial<SidecarConfigMap["files"]>; readonly immutable?: true },
+  ): void {
+    const map = this.configMap(key);
+    const at = new Date(Math.floor(this.clock.nowMs() / 1_000) * 1_000).toISOString();
+    const fields = Object.keys(change.files ?? {}).map((file) => `data.${file}`);
+    const writers = Object.fromEntries(
+      [...fields, ...(change.immutable ? ["immutable"] : [])].map((field) => [field, { manager: by, at }]),
+    );
+    this.storeConfigMap({
+      ...map,
+      ...change,
+      files: { ...map.files, ...change.files },
+      resourceVersion: this.nextVersion(),
+      writers: { ...map.writers, ...writers },
+    });
+    for (const pod of this.pods.values()) if (`${pod.namespace}/${pod.configMap}` === key) pod.look();
+  }
+
+  /** What the mesh's owner wants of a rollout. */
+  setSpec(spec: RolloutSpec): void {
+    this.rollout = { status: {}, ...this.rollout, resourceVersion: this.nextVersion(), spec };
   }
 
   get leaseExpired(): boolean {

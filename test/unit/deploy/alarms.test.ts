@@ -50,7 +50,16 @@ beforeAll(() => {
     detailType: "Egress Value Rejected",
     detail: { correlationId: "i", raw: "x", problem: "p", keeps: false },
   });
-  const figures = { requests: 1, writes: 1, pokes: 1, asks: 1, sidecars: 1, verified: 1, tookMs: 1, convergeMs: 1 };
+  countResult(metrics, {
+    detailType: "Egress Drift Found",
+    detail: { correlationId: "i", found: [{ object: "ConfigMap a/b", problem: "p" }] },
+  });
+  countResult(metrics, {
+    detailType: "Egress Rollout Halted",
+    detail: { correlationId: "i", egress: true, wave: 1, reason: "r" },
+  });
+  const counts = { requests: 1, writes: 1, pokes: 1, asks: 1, sidecars: 1, verified: 1, findings: 1 };
+  const figures = { ...counts, tookMs: 1, convergeMs: 1 };
   recordOutcome(metrics, { kind: "settled", figures });
   const { _aws } = metrics.serializeMetrics();
   for (const { Metrics: some, Dimensions } of _aws.CloudWatchMetrics) {
@@ -71,7 +80,14 @@ test("there are alarms, each with its section in the runbook, and no section wit
 
 test("an alarm on a figure of ours is on one that the function writes, with these very dimensions", () => {
   const ours = alarms.filter(({ Namespace }) => Namespace === "OsmEgress");
-  expect(ours.map(({ MetricName }) => MetricName).sort()).toEqual(["ConvergeMs", "EgressValueRejected"]);
+  expect(ours.map(({ MetricName }) => MetricName).sort()).toEqual([
+    "ConditionsUnmet",
+    "ConvergeMs",
+    "DriftFindings",
+    "EgressDriftFound",
+    "EgressRolloutHalted",
+    "EgressValueRejected",
+  ]);
   for (const { MetricName, Dimensions } of ours) {
     expect(written.get(MetricName)).toContainEqual(Dimensions.map(({ Name }) => Name));
   }
