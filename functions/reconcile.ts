@@ -21,19 +21,19 @@ const metrics = new Metrics();
 const queue = openQueue(settings);
 const bus = openEventBus(settings.busName, settings.region);
 const clusters = openClusters(settings);
+const loadGuards = () => import("#deploy/guards.ts");
 
 export const handler = middy<SQSEvent, void, Error, Context>()
   .use(injectLambdaContext(logger, { resetKeys: true }))
   .use(logMetrics(metrics, { captureColdStartMetric: true }))
   .handler(async (event, context) => {
-    const prepare = ({ cluster }: Hint) => clusters.prepare(cluster);
     const reconcile = async (hint: Hint) => {
       const pass = passContext(hint, { context, bus, metrics, logger });
       const outcome = await clusters.use(hint.cluster, (connection) =>
-        reconcileCluster(clusterPorts(connection, settings.place, pass.passId), pass),
+        reconcileCluster(clusterPorts(connection, settings.place, pass.passId, { loadGuards }), pass),
       );
       recordCluster(metrics, hint.cluster, outcome);
       return outcome;
     };
-    recordOutcome(metrics, await runQueuedPass(event, { ...queue, prepare, reconcile, log: passLog(logger) }));
+    recordOutcome(metrics, await runQueuedPass(event, { ...queue, ...clusters, reconcile, log: passLog(logger) }));
   });

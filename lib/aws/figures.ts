@@ -21,6 +21,9 @@ export function recordOutcome(metrics: Metrics, outcome: PassOutcome | undefined
   if (figures.convergeMs !== undefined) metrics.addMetric("ConvergeMs", MetricUnit.Milliseconds, figures.convergeMs);
   if (!hasSeenMesh(outcome)) return;
   metrics.addMetric("DriftFindings", MetricUnit.Count, figures.findings);
+  if (figures.forwarderSilentMs !== undefined) {
+    metrics.addMetric("ForwarderSilentMs", MetricUnit.Milliseconds, figures.forwarderSilentMs);
+  }
   metrics.addMetric("ConditionsUnmet", MetricUnit.Count, unmet ? 1 : 0);
 }
 
@@ -40,8 +43,12 @@ export function recordCluster(metrics: Metrics, cluster: string, outcome: PassOu
   record("Sidecars", MetricUnit.Count, figures.sidecars);
   record("SidecarsVerified", MetricUnit.Count, figures.verified);
   // Hardly ever, and so hardly ever billed.
-  if (figures.findings > 0) record("DriftFindings", MetricUnit.Count, figures.findings);
   if (unmet) record("ConditionsUnmet", MetricUnit.Count, 1);
+  if (figures.findings === 0) return;
+  record("DriftFindings", MetricUnit.Count, figures.findings);
+  // A forwarder that is silent for too long is a finding.
+  const { forwarderSilentMs } = figures;
+  if (forwarderSilentMs !== undefined) record("ForwarderSilentMs", MetricUnit.Milliseconds, forwarderSilentMs);
 }
 
 /** Only a pass that saw the mesh may speak of it: a gauge would drop to 0 whenever another one holds the Lease. */

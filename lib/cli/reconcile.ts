@@ -158,6 +158,8 @@ function openWakeUps(): WakeUps {
   };
 }
 
+const loadGuards = () => import("#deploy/guards.ts");
+
 async function runPass(
   connection: KubeConnection,
   place: MeshPlace,
@@ -167,7 +169,7 @@ async function runPass(
   const passId = randomUUID();
   const endMs = Date.now() + passMs;
   try {
-    return await reconcileCluster(clusterPorts(connection, place, passId), {
+    return await reconcileCluster(clusterPorts(connection, place, passId, { loadGuards }), {
       passId,
       kind,
       correct,

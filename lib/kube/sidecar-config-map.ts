@@ -1,9 +1,10 @@
+import type { ManagedFields } from "../mesh/managed-fields.ts";
 import { annotations, fieldManager, labels, sidecarFiles } from "../mesh/names.ts";
 import { parseRunningSettings, type RunningSettings, runningSettingsText } from "../mesh/running-settings.ts";
 import { sidecarConfigName } from "../mesh/sidecar-config-name.ts";
 import type { ConfigMapWrite } from "../rollout/config-writes.ts";
 import type { SidecarConfigMap, Writer } from "../rollout/observation.ts";
-import { appliedAt, foreignWrite, type ManagedFieldsEntry } from "./field-owners.ts";
+import { appliedAt, foreignWrite } from "./field-owners.ts";
 import type { KubeObject } from "./objects.ts";
 
 /**
@@ -19,7 +20,7 @@ interface RawConfigMap {
     readonly resourceVersion: string;
     readonly creationTimestamp?: string;
     readonly annotations?: Readonly<Record<string, string>>;
-    readonly managedFields?: readonly ManagedFieldsEntry[];
+    readonly managedFields?: readonly ManagedFields[];
   };
   readonly immutable?: boolean;
   readonly data?: Readonly<Record<string, string>>;
@@ -39,7 +40,7 @@ const ownFields: readonly (readonly string[])[] = [
 export function decodeSidecarConfigMap(object: unknown): SidecarConfigMap | undefined {
   const { metadata, data = {}, immutable } = object as RawConfigMap;
   const applied = appliedAt(metadata.managedFields, fieldManager);
-  const writers = foreignWriters(metadata.managedFields);
+  const writers = foreignWriters(object as RawConfigMap);
   const account = metadata.annotations?.[annotations.account];
   if (account === undefined || metadata.name !== sidecarConfigName(account)) return undefined;
   const fencing = Number(metadata.annotations?.[annotations.fencing]);
@@ -58,10 +59,10 @@ export function decodeSidecarConfigMap(object: unknown): SidecarConfigMap | unde
   };
 }
 
-function foreignWriters(managedFields: readonly ManagedFieldsEntry[] | undefined): Readonly<Record<string, Writer>> {
+function foreignWriters(object: RawConfigMap): Readonly<Record<string, Writer>> {
   return Object.fromEntries(
     ownFields.flatMap((path) => {
-      const { manager, time } = foreignWrite(managedFields, fieldManager, path) ?? {};
+      const { manager, time } = foreignWrite(object, fieldManager, path) ?? {};
       if (manager === undefined) return [];
       return [[path.join("."), { manager, ...(time === undefined ? {} : { at: time }) }]];
     }),

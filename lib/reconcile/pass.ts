@@ -51,6 +51,8 @@ export interface PassFigures {
   readonly verified: number;
   /** What is altered and not right yet. */
   readonly findings: number;
+  /** Since the forwarder was last well; known to drift passes, where one is installed. */
+  readonly forwarderSilentMs?: number;
   readonly tookMs: number;
   /** From the first write to the last sidecar's answer; absent when the pass converged nothing. */
   readonly convergeMs?: number;

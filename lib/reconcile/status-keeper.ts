@@ -41,6 +41,7 @@ export class StatusKeeper {
   #written: readonly WrittenBack[];
   /** What else was found, once somebody has looked. */
   surveyed: readonly Finding[] | undefined;
+  forwarderSilentMs: number | undefined;
 
   constructor(ports: ClusterPorts, context: PassContext, task: StatusTask) {
     this.#ports = ports;
@@ -59,6 +60,7 @@ export class StatusKeeper {
       sidecars: total,
       verified,
       findings: findings.length + more,
+      ...(this.forwarderSilentMs === undefined ? {} : { forwarderSilentMs: this.forwarderSilentMs }),
       ...(this.#convergeMs === undefined ? {} : { convergeMs: this.#convergeMs }),
     };
   }

@@ -1,4 +1,5 @@
 import { keysOf } from "../rollout/drift/drift-plan.ts";
+import { surveyFindings } from "../rollout/drift/survey-findings.ts";
 import type { MeshObservation, ObservedPod } from "../rollout/observation.ts";
 import { conditionOf, type RolloutStatus, unmetCondition } from "../rollout/status.ts";
 import type { Wanted } from "../rollout/wanted.ts";
@@ -37,6 +38,8 @@ export class Verification {
   readonly #telling: Telling;
   /** Also of the pods that appear while the pass waits: a poke on one is no answer as long as the mesh is not verified. */
   readonly #everybody: boolean;
+  /** Runs beside the asking; undefined when it is done, or nobody has asked for it. */
+  #surveying: Promise<void> | undefined;
 
   constructor(ports: ClusterPorts, context: PassContext, task: ToVerify) {
     const { seen, wanted, pods, memory, number, held, written } = task;
@@ -97,6 +100,7 @@ export class Verification {
 
   async #untilFinished(): Promise<LookResult> {
     const ports = this.#ports;
+    if (this.#context.kind === "drift") this.#surveying = this.#survey();
     const result = (kind: "settled" | "superseded" | "out-of-time"): LookResult => ({
       kind,
       sidecars: this.#status.sidecars,
@@ -105,13 +109,14 @@ export class Verification {
     let leaseLookedMs = ports.nowMs();
     let relistDueMs = ports.nowMs() + relistMs;
     for (;;) {
-      const finished = !this.#round.unresolved;
+      const finished = !this.#round.unresolved && this.#surveying === undefined;
       const outOfTime = this.#context.msLeft() < reserveMs;
       if ((await this.#keep(finished || outOfTime)) === "conflict") return { kind: "again" };
       this.announce();
       if (finished) return result("settled");
       if (outOfTime) return result("out-of-time");
-      await this.#round.step(tickMs);
+      if (this.#round.unresolved) await this.#round.step(tickMs);
+      else await Promise.race([this.#surveying, ports.sleep(tickMs)]);
       const now = ports.nowMs();
       if (now - leaseLookedMs >= leaseLookMs) {
         leaseLookedMs = now;
@@ -125,6 +130,19 @@ export class Verification {
         relistDueMs = now + Math.max(relistMs, relistShare * tookMs);
       }
     }
+  }
+
+  /** What cannot be surveyed says nothing about the sidecars: the pass goes on without. */
+  async #survey(): Promise<void> {
+    try {
+      const survey = await this.#ports.survey();
+      this.#status.surveyed = surveyFindings(survey);
+      this.#status.forwarderSilentMs = survey.forwarderSilentMs;
+    } catch (error) {
+      const problem = error instanceof Error ? error.message : String(error);
+      this.#context.log.warn("cluster not surveyed", { problem });
+    }
+    this.#surveying = undefined;
   }
 
   /** What stands is not taken back just because it is being asked again: first every pod has its say. */

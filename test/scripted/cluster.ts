@@ -1,7 +1,9 @@
 import type { EgressError } from "#lib/errors.ts";
 import type { MeshService } from "#lib/mesh/in-mesh.ts";
 import type { MeshInjectionSpec } from "#lib/mesh/injection.ts";
+import { meshPlace } from "#lib/mesh/names.ts";
 import { sidecarConfigName } from "#lib/mesh/sidecar-config-name.ts";
+import type { Survey } from "#lib/rollout/drift/survey.ts";
 import type { Account, MeshObservation, RolloutSpec, SidecarConfigMap } from "#lib/rollout/observation.ts";
 import type { RolloutStatus } from "#lib/rollout/status.ts";
 import { Clock } from "./clock.ts";
@@ -31,6 +33,17 @@ export class ScriptedCluster {
   injection: MeshInjectionSpec | undefined;
   rollout: { resourceVersion: string; spec?: RolloutSpec; status: RolloutStatus } | undefined;
   lease: StoredLease | undefined;
+  /** What a survey shows but for its time: a cluster as it was installed, without a forwarder. */
+  surveyed: Omit<Survey, "atMs"> = {
+    place: meshPlace,
+    image: { wanted: undefined },
+    namespaces: [],
+    pods: [],
+    guards: [],
+    forwarder: undefined,
+    forwarderSilentMs: undefined,
+    unread: [],
+  };
   /** By ConfigMap, `namespace/name`: what the API server answers to a write. */
   readonly refusals = new Map<string, EgressError>();
   /** By pod, `namespace/name`: what it answers to a poke. */

@@ -386,5 +386,12 @@ test("a pass with nothing to do makes one list of pods and one look at the mesh"
 test("a drift pass asks every sidecar once", async () => {
   const cluster = await meshAtRest();
   await writesOf(cluster, { kind: "drift" });
-  expect(Object.fromEntries(cluster.calls)).toEqual({ writeStatus: 1, glance: 1, readMesh: 1, readPods: 1, ask: 3 });
+  expect(Object.fromEntries(cluster.calls)).toEqual({
+    survey: 1,
+    writeStatus: 1,
+    glance: 1,
+    readMesh: 1,
+    readPods: 1,
+    ask: 3,
+  });
 });

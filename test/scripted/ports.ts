@@ -70,6 +70,7 @@ export function scriptedPorts(cluster: ScriptedCluster, passId: string, fates: F
         return { osmConfig, injection, rollout, lease };
       }),
     readMesh: (glance) => call("readMesh", () => ({ ...cluster.observe(), ...glance })),
+    survey: () => call("survey", () => structuredClone({ ...cluster.surveyed, atMs: clock.nowMs() })),
     readPods: () => call("readPods", () => [...cluster.pods.values()].map((pod) => pod.observed)),
 
     takeLease: (seen, atLeast) =>

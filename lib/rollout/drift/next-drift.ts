@@ -41,7 +41,8 @@ export function nextDrift(before: DriftStatus, facts: DriftFacts, nowMs: number)
   );
   const ended: PastFinding[] = [];
   const open: OpenFinding[] = [];
-  for (const finding of [...fresh.values(), ...[...known].flatMap(([key, it]) => (fresh.has(key) ? [] : [it]))]) {
+  const kept = [...known].flatMap(([key, finding]) => (fresh.has(key) ? [] : [takenUp(finding, facts)]));
+  for (const finding of [...fresh.values(), ...kept]) {
     const outcome = outcomeOf(finding, fresh.has(keyOf(finding)), facts);
     if (outcome === undefined) open.push(finding);
     else ended.push(past(finding, outcome, now));
@@ -88,6 +89,13 @@ function sinceItWasFound(finding: Found, known: ReadonlyMap<string, OpenFinding>
   const before = known.get(keyOf(finding));
   if (before === undefined) return { ...finding, foundAt: now };
   return { ...finding, foundAt: before.foundAt, ...(before.found === finding.found ? { since: before.since } : {}) };
+}
+
+/** What was only reported is put right, now that somebody asks for it. */
+function takenUp(finding: OpenFinding, { mode, unsettled }: DriftFacts): OpenFinding {
+  if (finding.action !== "Detected" || mode === "detect" || !unsettled.has(finding.object)) return finding;
+  const { repair: _, ...rest } = finding;
+  return { ...rest, action: "Correcting" };
 }
 
 /** @returns undefined while it is not right */

@@ -33,10 +33,10 @@ const results: readonly ResultEvent["detailType"][] = [
   "Egress Drift Corrected",
 ];
 const counts = { requests: 1, writes: 1, pokes: 1, asks: 1, sidecars: 4, verified: 3, tookMs: 1 };
-const quiet: PassOutcome = { kind: "settled", figures: { ...counts, findings: 0 } };
+const quiet: PassOutcome = { kind: "settled", figures: { ...counts, findings: 0, forwarderSilentMs: 9_000 } };
 const busy: PassOutcome = {
   kind: "settled",
-  figures: { ...counts, findings: 2, convergeMs: 7 },
+  figures: { ...counts, findings: 2, convergeMs: 7, forwarderSilentMs: 200_000 },
   unmet: { type: "Converged", status: "False", reason: "Waiting", message: "", lastTransitionTime: "" },
 };
 
@@ -110,6 +110,7 @@ test("an alarm on a figure of ours is on one that the function writes, with thes
     "EgressDriftFound",
     "EgressRolloutHalted",
     "EgressValueRejected",
+    "ForwarderSilentMs",
   ]);
   const written = writtenBy(busy).map(({ name, dimensions }) => ({ name, dimensions }));
   for (const { MetricName: name, Dimensions } of ours) {
@@ -145,7 +146,7 @@ test.each<[what: string, outcome: PassOutcome, names: readonly string[]]>([
   [
     "a pass with everything to tell",
     busy,
-    ["ConvergeMs", "Sidecars", "SidecarsVerified", "DriftFindings", "ConditionsUnmet"],
+    ["ConvergeMs", "Sidecars", "SidecarsVerified", "ConditionsUnmet", "DriftFindings", "ForwarderSilentMs"],
   ],
   ["a pass that saw nothing", { ...busy, kind: "held-by-another", figures: quiet.figures }, []],
 ])("%s writes these by cluster and no more", (_what, outcome, names) => {
