@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { OpenFinding, PastFinding } from "#lib/rollout/drift/drift-status.ts";
 import type { Finding } from "#lib/rollout/drift/finding.ts";
 import { conditionOf, type RolloutStatus } from "#lib/rollout/status.ts";
@@ -8,6 +8,7 @@ import { setDriftSchedule } from "#test/aws/drift-schedule.ts";
 import { putEvent } from "#test/aws/put-event.ts";
 import { eventually } from "#test/eventually.ts";
 import { configEvents, countedByMetric } from "./announced.ts";
+import { isFull } from "./counts.ts";
 import {
   configMapOf,
   correctedKinds,
@@ -38,6 +39,12 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await mesh?.stop();
+});
+// What an earlier test had corrected would make this one wait.
+beforeEach(async () => {
+  const patch = JSON.stringify([{ op: "add", path: "/status/drift", value: {} }]);
+  const status = ["egr", "osm-config", "-n", "osm-system", "--subresource=status", "--type=json"];
+  await mesh.cluster.kubectl("patch", ...status, "-p", patch);
 });
 afterEach(async () => {
   await setMode("correct");
@@ -97,13 +104,12 @@ async function told(detailType: string, object: string): Promise<boolean> {
 describe("correct", () => {
   test.each(everyKind)("%s: put right, and told", async (_, kind) => {
     const madeMs = Date.now();
-    const before = (await mesh.status()).drift?.history?.[0]?.endedAt;
     const countedBefore = await countedByMetric(mesh.aws, "EgressDriftCorrected");
     await kind.make(mesh);
     const expected = await kind.expected(mesh);
     await look(kind);
-    const isNew = (it: RolloutStatus) => it.drift?.history?.some((past) => past.endedAt > (before ?? "")) ?? false;
-    const status = await mesh.untilStatus("corrected", (it) => isNew(it) && isDrifted(it) === "False");
+    const isOver = (it: RolloutStatus) => it.drift?.history !== undefined && isDrifted(it) === "False";
+    const status = await mesh.untilStatus("corrected", isOver);
     const past: PastFinding = found(status.drift?.history, expected);
     expect(past).toMatchObject({ outcome: "Corrected" });
     isBounded(past, madeMs, Date.parse(past.foundAt));
@@ -126,11 +132,10 @@ describe("correct", () => {
 
   test("all at once, by one check of the schedule", async () => {
     const all = await makeAll();
-    const before = (await mesh.status()).drift?.history?.[0]?.endedAt ?? "";
     await setDriftSchedule(mesh.aws, "ENABLED");
     // The schedule's minute, and the emulator looks every ten seconds.
     const isDone = ({ drift }: RolloutStatus) =>
-      all.every(({ object }) => drift?.history?.some((it) => it.object === object && it.endedAt > before));
+      all.every(({ object }) => drift?.history?.some((it) => it.object === object));
     let status: RolloutStatus;
     try {
       status = await mesh.untilStatus("all corrected", (it) => isDone(it) && isCut(it), 90_000);
@@ -143,8 +148,11 @@ describe("correct", () => {
   });
 });
 
+// One by one is for the full counts; together they say it in the gate too.
+const oneByOne = isFull ? everyKind : everyKind.slice(0, 1);
+
 describe("detect", () => {
-  test.each(everyKind)("%s: reported with the line that corrects it, and left", async (_, kind) => {
+  test.each(oneByOne)("%s: reported with the line that corrects it, and left", async (_, kind) => {
     await setMode("detect");
     const madeMs = Date.now();
     await kind.make(mesh);
@@ -199,27 +207,30 @@ describe("detect", () => {
 const everyReport = Object.entries<ReportedKind>(reportedKinds);
 
 describe.each(["correct", "detect"] as const)("only reported, %s", (mode) => {
-  test.each(everyReport)("%s: told with the line that repairs it, and the line does", async (_, kind) => {
-    await setMode(mode);
-    const madeMs = Date.now();
-    await kind.make(mesh);
-    const object = await kind.object(mesh);
-    await mesh.osm("reconcile");
-    const status = await mesh.status();
-    const finding = found(status.drift?.findings, { object, ...kind.found });
-    expect(finding).toMatchObject({ action: "Reported", repair: ["osm", ...kind.repair].join(" ") });
-    expect(Date.parse(finding.since.before)).toBeGreaterThanOrEqual(madeMs - 1_000);
-    expect(conditionOf(status, "Drifted")).toMatchObject({ status: "True", reason: "NeedsPerson" });
-    expect((await mesh.osm("egress", "status")).stdout).toContain(finding.repair);
+  test.each(isFull ? everyReport : everyReport.slice(0, 1))(
+    "%s: told with the line that repairs it, and the line does",
+    async (_, kind) => {
+      await setMode(mode);
+      const madeMs = Date.now();
+      await kind.make(mesh);
+      const object = await kind.object(mesh);
+      await mesh.osm("reconcile");
+      const status = await mesh.status();
+      const finding = found(status.drift?.findings, { object, ...kind.found });
+      expect(finding).toMatchObject({ action: "Reported", repair: ["osm", ...kind.repair].join(" ") });
+      expect(Date.parse(finding.since.before)).toBeGreaterThanOrEqual(madeMs - 1_000);
+      expect(conditionOf(status, "Drifted")).toMatchObject({ status: "True", reason: "NeedsPerson" });
+      expect((await mesh.osm("egress", "status")).stdout).toContain(finding.repair);
 
-    const repaired = await mesh.osm(...kind.repair);
-    expect(repaired).toMatchObject({ exitCode: 0 });
-    await mesh.osm("reconcile");
-    const after = (await mesh.status()).drift;
-    expect(after?.findings?.filter((it) => it.object === object) ?? []).toEqual([]);
-    expect(found(after?.history, { object })).toMatchObject({ outcome: "Gone" });
-    await kind.cleanUp?.(mesh);
-  });
+      const repaired = await mesh.osm(...kind.repair);
+      expect(repaired).toMatchObject({ exitCode: 0 });
+      await mesh.osm("reconcile");
+      const after = (await mesh.status()).drift;
+      expect(after?.findings?.filter((it) => it.object === object) ?? []).toEqual([]);
+      expect(found(after?.history, { object })).toMatchObject({ outcome: "Gone" });
+      await kind.cleanUp?.(mesh);
+    },
+  );
 
   test("all at once, with what is corrected", async () => {
     await setMode(mode);
