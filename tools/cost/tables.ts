@@ -13,7 +13,7 @@ export function costTable(columns: readonly Column[]): string {
   const names = first?.lines.map(({ what }) => what) ?? [];
   const dollarsOf = ({ lines }: Column, what: string) => lines.find((line) => line.what === what)?.dollars ?? 0;
   return table(
-    ["dollars per month", ...columns.map(({ clusters }) => (clusters === 1 ? "1 cluster" : `${clusters} clusters`))],
+    ["dollars per month", ...columns.map(({ clusters }) => clustersText(clusters))],
     [
       ...names.map((what) => [what, ...columns.map((column) => cents(dollarsOf(column, what)))]),
       ["**all**", ...columns.map(({ lines }) => `**${cents(totalOf(lines))}**`)],
@@ -24,7 +24,7 @@ export function costTable(columns: readonly Column[]): string {
 /** How often, at which price. */
 export function arithmeticTable({ clusters, lines }: Column): string {
   return table(
-    [`${clusters} clusters`, "in a month", "at", "dollars"],
+    [clustersText(clusters), "in a month", "at", "dollars"],
     lines.map(({ what, quantity, price, dollars }) => [
       what,
       `${count(quantity)} ${price.unit}`,
@@ -73,7 +73,11 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
 }
 
-function cents(dollars: number): string {
+function clustersText(clusters: number): string {
+  return clusters === 1 ? "1 cluster" : `${clusters} clusters`;
+}
+
+export function cents(dollars: number): string {
   return dollars.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 }
 

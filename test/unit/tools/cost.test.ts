@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { assumed, assumedAuditLog } from "../../../tools/cost/assumed.ts";
 import type { Measured, Occasion } from "../../../tools/cost/measured.ts";
 import { type Assumptions, monthlyCost, totalOf } from "../../../tools/cost/model.ts";
-import { costTable } from "../../../tools/cost/tables.ts";
+import { cents, costTable } from "../../../tools/cost/tables.ts";
 import { clusterNumbers, readMeasured, readStackCounts } from "../../../tools/cost.ts";
 
 const nothing: Occasion = { events: 0, functions: {}, calls: {} };
@@ -114,16 +114,44 @@ test("the sum is that of all lines", () => {
   expect(totalOf(lines)).toBeCloseTo(byHand, 6);
 });
 
-test("README has what the program says", async () => {
-  const readme = await readFile(new URL("../../../README.md", import.meta.url), "utf8");
-  const [counts, stackCounts] = await Promise.all([readMeasured(), readStackCounts()]);
-  const columns = clusterNumbers.map((clusters) => ({
-    clusters,
-    lines: monthlyCost(counts, { ...assumed, clusters }, stackCounts),
-  }));
+const readme = await readFile(new URL("../../../README.md", import.meta.url), "utf8");
+const [counts, stackCounts] = await Promise.all([readMeasured(), readStackCounts()]);
+const linesFor = (clusters: number, more: Partial<Assumptions> = {}) =>
+  monthlyCost(counts, { ...assumed, ...more, clusters }, stackCounts);
+/** Of one cluster, where there are many. */
+const share = (more: Partial<Assumptions>): number => (totalOf(linesFor(500, more)) - totalOf(linesFor(500))) / 500;
+const dollarsOf = (what: string, more: Partial<Assumptions> = {}): number =>
+  linesFor(1, more).find((line) => line.what === what)?.dollars ?? Number.NaN;
+
+/** An alarm more, or other counts: `npm run cost` prints the table anew. */
+test("README's table is the program's", () => {
+  const columns = clusterNumbers.map((clusters) => ({ clusters, lines: linesFor(clusters) }));
   expect(readme).toContain(costTable(columns));
-  const [one] = columns;
-  const audited = monthlyCost(counts, { ...assumed, auditLog: assumedAuditLog, clusters: 1 }, stackCounts);
-  const more = totalOf(audited) - totalOf(one?.lines ?? []);
-  expect(readme).toContain(`$${more.toFixed(2)} more for each cluster`);
+});
+
+const withAuditLog = { auditLog: assumedAuditLog };
+test.each<[sentence: string, dollars: readonly number[]]>([
+  [
+    "$% for each further one, of which $% are its own metrics",
+    [totalOf(linesFor(51)) - totalOf(linesFor(50)), dollarsOf("Metrics by cluster")],
+  ],
+  [
+    "$% more for each cluster, of which $% are EKS's own writing",
+    [
+      share(withAuditLog),
+      dollarsOf("Audit log, written by EKS", withAuditLog) + dollarsOf("Audit log, kept", withAuditLog),
+    ],
+  ],
+  ["`driftRate=rate(10 minutes)` saves $% for each cluster", [-share({ driftChecksPerHour: 6 })]],
+  [
+    "Four times the measured duration instead of twice: $% more for each cluster",
+    [share({ durationFactor: 2 * assumed.durationFactor })],
+  ],
+  [
+    "ten times the forwarder's events cost $% more for each cluster",
+    [share({ forwarderEventsPerDay: 10 * assumed.forwarderEventsPerDay })],
+  ],
+])("README says: %s", (sentence, dollars) => {
+  const left = [...dollars];
+  expect(readme).toContain(sentence.replaceAll("%", () => cents(left.shift() ?? Number.NaN)));
 });
