@@ -6,7 +6,7 @@ import middy from "@middy/core";
 import type { Context, SQSEvent } from "aws-lambda";
 import { openClusters } from "#lib/aws/clusters.ts";
 import { openEventBus } from "#lib/aws/event-bus.ts";
-import { recordOutcome } from "#lib/aws/figures.ts";
+import { recordCluster, recordOutcome } from "#lib/aws/figures.ts";
 import { passContext, passLog } from "#lib/aws/pass-context.ts";
 import { openQueue } from "#lib/aws/queue.ts";
 import { runQueuedPass } from "#lib/aws/queued-pass.ts";
@@ -27,13 +27,13 @@ export const handler = middy<SQSEvent, void, Error, Context>()
   .use(injectLambdaContext(logger, { resetKeys: true }))
   .use(logMetrics(metrics, { captureColdStartMetric: true }))
   .handler(async (event, context) => {
-    const prepare = ({ cluster }: Hint) => clusters.prepare(cluster);
-    recordOutcome(metrics, await runQueuedPass(event, { ...queue, prepare, reconcile, log: passLog(logger) }));
-
-    async function reconcile(hint: Hint) {
+    const reconcile = async (hint: Hint) => {
       const pass = passContext(hint, { context, bus, metrics, logger });
-      return clusters.use(hint.cluster, (connection) =>
+      const outcome = await clusters.use(hint.cluster, (connection) =>
         reconcileCluster(clusterPorts(connection, settings.place, pass.passId, { loadGuards }), pass),
       );
-    }
+      recordCluster(metrics, hint.cluster, outcome);
+      return outcome;
+    };
+    recordOutcome(metrics, await runQueuedPass(event, { ...queue, ...clusters, reconcile, log: passLog(logger) }));
   });

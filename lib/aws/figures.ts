@@ -7,7 +7,7 @@ export function countResult(metrics: Metrics, event: ResultEvent): void {
   metrics.addMetric(event.detailType.replaceAll(" ", ""), MetricUnit.Count, 1);
 }
 
-/** @param outcome  undefined when the message became a dead letter */
+/** Figures of all clusters together. @param outcome  undefined when the message became a dead letter */
 export function recordOutcome(metrics: Metrics, outcome: PassOutcome | undefined): void {
   metrics.addMetric("DeadLetters", MetricUnit.Count, outcome ? 0 : 1);
   if (!outcome) return;
@@ -19,14 +19,39 @@ export function recordOutcome(metrics: Metrics, outcome: PassOutcome | undefined
   metrics.addMetric("SidecarPokes", MetricUnit.Count, figures.pokes);
   metrics.addMetric("SidecarAsks", MetricUnit.Count, figures.asks);
   if (figures.convergeMs !== undefined) metrics.addMetric("ConvergeMs", MetricUnit.Milliseconds, figures.convergeMs);
-  // Only a pass that saw the mesh may speak of it: the gauge would drop to 0 whenever another one holds the Lease.
-  if (kind === "settled" || kind === "out-of-time") {
-    metrics.addMetric("Sidecars", MetricUnit.Count, figures.sidecars);
-    metrics.addMetric("SidecarsVerified", MetricUnit.Count, figures.verified);
-    metrics.addMetric("DriftFindings", MetricUnit.Count, figures.findings);
-    if (figures.forwarderSilentMs !== undefined) {
-      metrics.addMetric("ForwarderSilentMs", MetricUnit.Milliseconds, figures.forwarderSilentMs);
-    }
-    metrics.addMetric("ConditionsUnmet", MetricUnit.Count, unmet ? 1 : 0);
+  if (!hasSeenMesh(outcome)) return;
+  metrics.addMetric("DriftFindings", MetricUnit.Count, figures.findings);
+  if (figures.forwarderSilentMs !== undefined) {
+    metrics.addMetric("ForwarderSilentMs", MetricUnit.Milliseconds, figures.forwarderSilentMs);
   }
+  metrics.addMetric("ConditionsUnmet", MetricUnit.Count, unmet ? 1 : 0);
+}
+
+/**
+ * Figures with dimension `cluster`: what the dashboard shows and what tells which cluster an alarm is about, no more.
+ * CloudWatch bills every one of them for each cluster, and for each hour in which it is written.
+ */
+export function recordCluster(metrics: Metrics, cluster: string, outcome: PassOutcome): void {
+  const { figures, unmet } = outcome;
+  const record = (...figure: Parameters<Metrics["addMetric"]>) =>
+    metrics
+      .singleMetric()
+      .addDimension("cluster", cluster)
+      .addMetric(...figure);
+  if (figures.convergeMs !== undefined) record("ConvergeMs", MetricUnit.Milliseconds, figures.convergeMs);
+  if (!hasSeenMesh(outcome)) return;
+  record("Sidecars", MetricUnit.Count, figures.sidecars);
+  record("SidecarsVerified", MetricUnit.Count, figures.verified);
+  // Hardly ever, and so hardly ever billed.
+  if (unmet) record("ConditionsUnmet", MetricUnit.Count, 1);
+  if (figures.findings === 0) return;
+  record("DriftFindings", MetricUnit.Count, figures.findings);
+  // A forwarder that is silent for too long is a finding.
+  const { forwarderSilentMs } = figures;
+  if (forwarderSilentMs !== undefined) record("ForwarderSilentMs", MetricUnit.Milliseconds, forwarderSilentMs);
+}
+
+/** Only a pass that saw the mesh may speak of it: a gauge would drop to 0 whenever another one holds the Lease. */
+function hasSeenMesh({ kind }: PassOutcome): boolean {
+  return kind === "settled" || kind === "out-of-time";
 }

@@ -22,9 +22,7 @@ export function passContext(hint: Hint, { context, bus, metrics, logger }: Invoc
   const { cluster, source, actor, correlationId, occurredAt } = hint;
   // Every line and figure of this invocation, from here on.
   logger.appendKeys({ cluster, source, correlationId });
-  metrics.addDimension("cluster", cluster);
-  // And of all clusters together: alarms cannot search.
-  metrics.addDimensions({});
+  metrics.addMetadata("cluster", cluster);
   logger.info("pass begins", { kind: hint.kind, occurredAt });
   const { resourceVersion } = hint;
   return {

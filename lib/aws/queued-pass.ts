@@ -9,7 +9,7 @@ export interface QueuedPassPorts {
   /** Takes the message out of sight for as long as a killed pass may leave it unattended. */
   hide(message: Message): Promise<void>;
   /** Begins what the pass will need and nobody else notices. */
-  prepare(hint: Hint): void;
+  prepare(cluster: string): void;
   reconcile(hint: Hint): Promise<PassOutcome>;
   /** False when the message has gone round often enough. */
   sendAgain(message: Message): Promise<boolean>;
@@ -27,7 +27,7 @@ export async function runQueuedPass(event: SQSEvent, ports: QueuedPassPorts): Pr
   const message = soleMessage(event);
   const hidden = ports.hide(message);
   const parsed = parseHint(message.body);
-  if (parsed.ok) ports.prepare(parsed.hint);
+  if (parsed.ok) ports.prepare(parsed.hint.cluster);
   await hidden;
   if (!parsed.ok) {
     const { field, problem } = parsed;

@@ -21,6 +21,18 @@ export async function createAuditLogGroup(endpoint: string, cluster: string): Pr
   client.destroy();
 }
 
+/** Some lines of an audit log, as one batch. */
+export async function putAuditLines(endpoint: string, cluster: string, lines: readonly string[]): Promise<void> {
+  const client = new CloudWatchLogsClient({ endpoint, region, credentials: root });
+  await client.send(batchOf(cluster, lines));
+  client.destroy();
+}
+
+function batchOf(cluster: string, lines: readonly string[]): PutLogEventsCommand {
+  const logEvents = lines.map((message) => ({ timestamp: Date.now(), message }));
+  return new PutLogEventsCommand({ logGroupName: logGroupOf(cluster), logStreamName, logEvents });
+}
+
 /** EKS's own forwarding of the API server's audit log, but at once where EKS takes minutes. */
 export interface AuditLogShipper {
   stop(): Promise<void>;
@@ -48,8 +60,7 @@ export async function shipAuditLog(endpoint: string, cluster: string, path: stri
 
   async function ship(lines: readonly string[]): Promise<void> {
     for (let start = 0; start < lines.length; start += maxBatch) {
-      const logEvents = lines.slice(start, start + maxBatch).map((message) => ({ timestamp: Date.now(), message }));
-      await client.send(new PutLogEventsCommand({ logGroupName: logGroupOf(cluster), logStreamName, logEvents }));
+      await client.send(batchOf(cluster, lines.slice(start, start + maxBatch)));
     }
   }
 

@@ -1,4 +1,5 @@
 import { CloudTrailClient, LookupEventsCommand } from "@aws-sdk/client-cloudtrail";
+import { request } from "undici";
 import { region } from "./eks-record.ts";
 import { root } from "./emulator.ts";
 
@@ -17,15 +18,30 @@ export interface RecordedCall {
 const pageSize = 50;
 const maxPages = 400;
 
-/** Every call since the emulator's start, newest first; it keeps the last 10,000. */
-export async function recordedCalls(endpoint: string): Promise<readonly RecordedCall[]> {
+/** Begins or ends the recording of an emulator that was started with the other. */
+export async function setRecording(endpoint: string, on: boolean): Promise<void> {
+  const setting = "cloudtrail._recording_enabled";
+  const { body } = await request(`${endpoint}/_ministack/config`, {
+    method: "POST",
+    body: JSON.stringify({ [setting]: String(on) }),
+  });
+  const { applied } = (await body.json()) as { readonly applied?: Readonly<Record<string, unknown>> };
+  if (applied?.[setting] !== on) throw new Error(`the emulator's recording is not ${on ? "on" : "off"}`);
+}
+
+/** Every call since then, or since the recording began, newest first; the emulator keeps the last 10,000. */
+export async function recordedCalls(endpoint: string, sinceMs = 0): Promise<readonly RecordedCall[]> {
   const client = new CloudTrailClient({ endpoint, region, credentials: root });
   const calls = new Map<string, RecordedCall>();
   try {
     let EndTime: Date | undefined;
     for (let page = 0; page < maxPages; page++) {
       const { Events = [] } = await client.send(
-        new LookupEventsCommand({ MaxResults: pageSize, ...(EndTime === undefined ? {} : { EndTime }) }),
+        new LookupEventsCommand({
+          MaxResults: pageSize,
+          StartTime: new Date(sinceMs),
+          ...(EndTime === undefined ? {} : { EndTime }),
+        }),
       );
       const before = calls.size;
       for (const { EventId = "", CloudTrailEvent = "{}" } of Events) calls.set(EventId, recordedCall(CloudTrailEvent));

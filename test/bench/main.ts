@@ -65,8 +65,8 @@ async function main({ only, rounds, output, json }: Options): Promise<void> {
   try {
     for (const { name, title, measure } of scenarios.filter((each) => wanted.includes(each.name))) {
       progress.step(title);
-      const { rows, notes = [] } = await measure(run);
-      const group = { name, title, rows, notes };
+      const { rows, notes = [], found } = await measure(run);
+      const group = { name, title, rows, notes, ...(found === undefined ? {} : { found }) };
       groups.push(group);
       // What is measured is kept, whatever becomes of the rest.
       const report = await write();

@@ -1,5 +1,6 @@
 import type { Scenario } from "./measure/scenario.ts";
 import { apiCalls } from "./real/api-calls.ts";
+import { cost } from "./real/cost.ts";
 import { cuts } from "./real/cuts.ts";
 import { hops } from "./real/hops.ts";
 import { sidecars } from "./real/sidecars.ts";
@@ -14,6 +15,7 @@ export const scenarios: readonly Scenario[] = [
   sidecars,
   hops,
   apiCalls,
+  cost,
   cuts,
   thousandSidecars,
   tenThousandSidecars,

@@ -170,6 +170,19 @@ test("a revision of another Kustomization is attached to nothing", async () => {
   await mesh.untilStatus("off", isCut, cutWithinMs);
 });
 
+test("how many sidecars there are and how many are verified is written for the cluster, all else for all together", async () => {
+  const lines = (await mesh.aws.logs("reconcile")).flatMap(({ fields }) => (fields?.["_aws"] ? [fields] : []));
+  const setsOf = (name: string) =>
+    new Set(
+      lines
+        .filter((fields) => name in fields)
+        .map(({ _aws }) => JSON.stringify(Object(_aws).CloudWatchMetrics[0].Dimensions)),
+    );
+  expect([...setsOf("SidecarsVerified")]).toEqual(['[["service","cluster"]]']);
+  expect([...setsOf("ApiRequests")]).toEqual(['[["service"]]']);
+  expect(lines).toContainEqual(expect.objectContaining({ cluster: clusterName, SidecarsVerified: 3 }));
+});
+
 /** Granted and not seen: what the emulator, or Lambda itself, does in the role's name. */
 const logging = {
   "logs:CreateLogStream": "Lambda writes the log",

@@ -29,6 +29,8 @@ export interface Group {
   readonly rows: readonly Row[];
   /** What a reader of the figures must know. */
   readonly notes: readonly string[];
+  /** For programs. */
+  readonly found?: unknown;
 }
 
 export async function openReport(): Promise<Omit<Report, "groups" | "tookS">> {

@@ -1,6 +1,6 @@
 import { type Summary, summaryOf } from "./samples.ts";
 
-export type Unit = "ms" | "calls" | "KiB" | "MiB" | "pods";
+export type Unit = "ms" | "calls" | "events" | "metrics" | "bytes" | "KiB" | "MiB" | "pods";
 
 /** One line of the result. */
 export interface Row extends Summary {

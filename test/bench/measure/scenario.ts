@@ -15,6 +15,8 @@ export interface Measured {
   readonly rows: readonly Row[];
   /** What a reader of the figures must know. */
   readonly notes?: readonly string[];
+  /** The same for programs, where rows do not do: into the report as JSON. */
+  readonly found?: unknown;
 }
 
 /** Figures that are measured together. */

@@ -1,6 +1,5 @@
-import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
-import { parse } from "yaml";
+import { readServerlessFile } from "../../../tools/package/serverless-file.ts";
 
 interface Statement {
   readonly Sid: string;
@@ -21,13 +20,7 @@ interface Template {
   };
 }
 
-/** CloudFormation's functions, as their arguments. */
-const customTags = [
-  ...["!Sub", "!Ref", "!GetAtt"].map((tag) => ({ tag, resolve: (argument: string) => argument })),
-  { tag: "!Equals", collection: "seq" as const },
-];
-const text = await readFile(new URL("../../../serverless.yml", import.meta.url), "utf8");
-const { custom, resources } = parse(text, { customTags }) as Template;
+const { custom, resources } = await readServerlessFile<Template>();
 const statements = resources.Resources.Bus.Properties.Policy.Statement;
 
 /** Who may put events under each of our sources: the key of its ARN, and the role that has that name. */
