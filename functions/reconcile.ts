@@ -3,10 +3,10 @@ import { injectLambdaContext } from "@aws-lambda-powertools/logger/middleware";
 import { Metrics } from "@aws-lambda-powertools/metrics";
 import { logMetrics } from "@aws-lambda-powertools/metrics/middleware";
 import middy from "@middy/core";
-import type { Context, SQSEvent } from "aws-lambda";
+import type { Context, SQSBatchResponse, SQSEvent } from "aws-lambda";
+import { batchReport } from "#lib/aws/batch-report.ts";
 import { openClusters } from "#lib/aws/clusters.ts";
 import { openEventBus } from "#lib/aws/event-bus.ts";
-import { recordOutcome } from "#lib/aws/figures.ts";
 import { passContext, passLog } from "#lib/aws/pass-context.ts";
 import { openQueue } from "#lib/aws/queue.ts";
 import { runQueuedPass } from "#lib/aws/queued-pass.ts";
@@ -17,22 +17,23 @@ import { reconcileCluster } from "#lib/reconcile/reconcile-cluster.ts";
 
 const settings = reconcileSettings(process.env);
 const logger = new Logger();
+const log = passLog(logger);
 const metrics = new Metrics();
 const queue = openQueue(settings);
 const bus = openEventBus(settings.busName, settings.region);
 const clusters = openClusters(settings);
 
-export const handler = middy<SQSEvent, void, Error, Context>()
+export const handler = middy<SQSEvent, SQSBatchResponse, Error, Context>()
   .use(injectLambdaContext(logger, { resetKeys: true }))
   .use(logMetrics(metrics, { captureColdStartMetric: true }))
   .handler(async (event, context) => {
     const prepare = ({ cluster }: Hint) => clusters.prepare(cluster);
-    recordOutcome(metrics, await runQueuedPass(event, { ...queue, prepare, reconcile, log: passLog(logger) }));
-
-    async function reconcile(hint: Hint) {
+    const reconcile = (hint: Hint) => {
       const pass = passContext(hint, { context, bus, metrics, logger });
       return clusters.use(hint.cluster, (connection) =>
         reconcileCluster(clusterPorts(connection, settings.place, pass.passId), pass),
       );
-    }
+    };
+    const ports = { ...queue, account: settings.account, prepare, reconcile, log };
+    return batchReport(event, { log, metrics }, () => runQueuedPass(event, ports));
   });

@@ -6,6 +6,8 @@ import { type Message, passesOf } from "./queue.ts";
 
 /** What a queued pass does to the world. */
 export interface QueuedPassPorts {
+  /** The stack's own; an event of another account speaks of that account's clusters alone. */
+  readonly account: string;
   /** Takes the message out of sight for as long as a killed pass may leave it unattended. */
   hide(message: Message): Promise<void>;
   /** Begins what the pass will need and nobody else notices. */
@@ -26,7 +28,7 @@ export interface QueuedPassPorts {
 export async function runQueuedPass(event: SQSEvent, ports: QueuedPassPorts): Promise<PassOutcome | undefined> {
   const message = soleMessage(event);
   const hidden = ports.hide(message);
-  const parsed = parseHint(message.body);
+  const parsed = parseHint(message.body, ports.account);
   if (parsed.ok) ports.prepare(parsed.hint);
   await hidden;
   if (!parsed.ok) {

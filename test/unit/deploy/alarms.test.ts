@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { Metrics } from "@aws-lambda-powertools/metrics";
 import { afterEach, beforeAll, expect, test, vi } from "vitest";
 import { parse } from "yaml";
-import { countResult, recordOutcome } from "#lib/aws/figures.ts";
+import { countResult, recordOutcome, recordUnreadable } from "#lib/aws/figures.ts";
 import { passContext } from "#lib/aws/pass-context.ts";
 
 interface Alarm {
@@ -15,7 +15,7 @@ interface Alarm {
 
 const customTags = [
   ...["!Sub", "!Ref", "!GetAtt"].map((tag) => ({ tag, resolve: (argument: string) => argument })),
-  ...["!Equals", "!If", "!Not"].map((tag) => ({ tag, collection: "seq" as const })),
+  ...["!Equals", "!If", "!Not", "!Or", "!Split", "!Join"].map((tag) => ({ tag, collection: "seq" as const })),
 ];
 const serverless = parse(await readFile(new URL("../../../serverless.yml", import.meta.url), "utf8"), {
   customTags,
@@ -52,9 +52,13 @@ beforeAll(() => {
   });
   const figures = { requests: 1, writes: 1, pokes: 1, asks: 1, sidecars: 1, verified: 1, tookMs: 1, convergeMs: 1 };
   recordOutcome(metrics, { kind: "settled", figures });
-  const { _aws } = metrics.serializeMetrics();
-  for (const { Metrics: some, Dimensions } of _aws.CloudWatchMetrics) {
-    for (const { Name } of some) written.set(Name, Dimensions as unknown as readonly (readonly string[])[]);
+  // The schedule's function, which knows no one cluster.
+  const ofSchedule = new Metrics({ namespace: "OsmEgress", serviceName: "osm-egress" });
+  recordUnreadable(ofSchedule, 1);
+  for (const { _aws } of [metrics.serializeMetrics(), ofSchedule.serializeMetrics()]) {
+    for (const { Metrics: some, Dimensions } of _aws.CloudWatchMetrics) {
+      for (const { Name } of some) written.set(Name, Dimensions as unknown as readonly (readonly string[])[]);
+    }
   }
   log.mockRestore();
 });
@@ -71,7 +75,11 @@ test("there are alarms, each with its section in the runbook, and no section wit
 
 test("an alarm on a figure of ours is on one that the function writes, with these very dimensions", () => {
   const ours = alarms.filter(({ Namespace }) => Namespace === "OsmEgress");
-  expect(ours.map(({ MetricName }) => MetricName).sort()).toEqual(["ConvergeMs", "EgressValueRejected"]);
+  expect(ours.map(({ MetricName }) => MetricName).sort()).toEqual([
+    "ClustersUnreadable",
+    "ConvergeMs",
+    "EgressValueRejected",
+  ]);
   for (const { MetricName, Dimensions } of ours) {
     expect(written.get(MetricName)).toContainEqual(Dimensions.map(({ Name }) => Name));
   }
