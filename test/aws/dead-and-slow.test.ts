@@ -20,7 +20,7 @@ const visibilitySeconds = 20;
 /** What a cluster that was never silent may cost each pass over it, before it is known. */
 const onceMs = 10_000;
 /** For a busy machine. */
-const sparedMs = 5_000;
+const sparedMs = 8_000;
 
 const meshes = new Map<string, EmptyMesh>();
 const servers: StandInApiServer[] = [];

@@ -15,7 +15,7 @@ interface Alarm {
 
 const customTags = [
   ...["!Sub", "!Ref", "!GetAtt"].map((tag) => ({ tag, resolve: (argument: string) => argument })),
-  ...["!Equals", "!If", "!Not", "!Or", "!Split", "!Join"].map((tag) => ({ tag, collection: "seq" as const })),
+  ...["!Equals", "!If", "!Not", "!Split", "!Join"].map((tag) => ({ tag, collection: "seq" as const })),
 ];
 const serverless = parse(await readFile(new URL("../../../serverless.yml", import.meta.url), "utf8"), {
   customTags,

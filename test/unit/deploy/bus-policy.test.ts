@@ -24,7 +24,7 @@ interface Template {
 /** CloudFormation's functions, as their arguments. */
 const customTags = [
   ...["!Sub", "!Ref", "!GetAtt"].map((tag) => ({ tag, resolve: (argument: string) => argument })),
-  ...["!Equals", "!If", "!Not", "!Or", "!Split", "!Join"].map((tag) => ({ tag, collection: "seq" as const })),
+  ...["!Equals", "!If", "!Not", "!Split", "!Join"].map((tag) => ({ tag, collection: "seq" as const })),
 ];
 const text = await readFile(new URL("../../../serverless.yml", import.meta.url), "utf8");
 const { custom, resources } = parse(text, { customTags }) as Template;

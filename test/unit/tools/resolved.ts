@@ -49,8 +49,6 @@ function isTrue(condition: Value): boolean {
       return of[0] === of[1];
     case "Fn::Not":
       return !isTrue(of[0]);
-    case "Fn::Or":
-      return of.some(isTrue);
     default:
       throw new Error(`condition ${JSON.stringify(condition)}`);
   }
