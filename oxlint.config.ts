@@ -28,7 +28,8 @@ const layers: readonly Layer[] = [
   { folder: "lib/kube", not: [...outside, "lib/aws", "lib/cli", "lib/forwarder"], owns: ["@kubernetes/client-node"] },
   { folder: "lib/aws", not: [...outside, "lib/cli", "lib/forwarder"], owns: ["@aws-sdk/*", "@smithy/*"] },
   { folder: "lib/cli", not: ["functions", "tools", "test"] },
-  { folder: "functions", not: ["deploy", "tools", "test", "lib/cli", "lib/forwarder"] },
+  // From deploy, what is installed, for a drift check to compare with: only when it is asked for.
+  { folder: "functions", not: ["tools", "test", "lib/cli", "lib/forwarder"] },
   { folder: "deploy", not: ["functions", "tools", "test", "lib/aws", "lib/cli", "lib/reconcile"] },
   { folder: "deploy/images", not: ["functions", "test", "lib/aws", "lib/cli", "lib/reconcile"] },
 ];

@@ -1,6 +1,6 @@
 import type { KubeObject } from "#lib/kube/objects.ts";
+import { forwarderName } from "#lib/mesh/names.ts";
 import type { Bus, Parameters } from "./parameters.ts";
-import { forwarderName } from "./rbac/forwarder.ts";
 
 const labels = { "app.kubernetes.io/name": forwarderName, "app.kubernetes.io/part-of": "osm" };
 /** Of the image's own user. */

@@ -15,9 +15,3 @@ export function images(registry?: string): Images {
     forwarder: `${prefix}osm-egress/forwarder:${project.version}`,
   };
 }
-
-/** The registry that `images` was given for this sidecar image; undefined when the image is none of its naming. */
-export function registryOf(sidecarImage: string): string | undefined {
-  const found = /^(?:(.+)\/)?osm-egress\/sidecar[:@][^/]+$/.exec(sidecarImage);
-  return found ? (found[1] ?? "") : undefined;
-}

@@ -22,18 +22,18 @@ const metrics = new Metrics();
 const queue = openQueue(settings);
 const bus = openEventBus(settings.busName, settings.region);
 const clusters = openClusters(settings);
+const loadGuards = () => import("#deploy/guards.ts");
 
 export const handler = middy<SQSEvent, SQSBatchResponse, Error, Context>()
   .use(injectLambdaContext(logger, { resetKeys: true }))
   .use(logMetrics(metrics, { captureColdStartMetric: true }))
   .handler(async (event, context) => {
-    const prepare = ({ cluster }: Hint) => clusters.prepare(cluster);
     const reconcile = (hint: Hint) => {
       const pass = passContext(hint, { context, bus, metrics, logger });
       return clusters.use(hint.cluster, (connection) =>
-        reconcileCluster(clusterPorts(connection, settings.place, pass.passId), pass),
+        reconcileCluster(clusterPorts(connection, settings.place, pass.passId, { loadGuards }), pass),
       );
     };
-    const ports = { ...queue, account: settings.account, prepare, reconcile, log };
+    const ports = { ...queue, account: settings.account, prepare: clusters.prepare, reconcile, log };
     return batchReport(event, { log, metrics }, () => runQueuedPass(event, ports));
   });

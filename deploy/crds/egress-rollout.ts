@@ -38,6 +38,35 @@ const historyEntry = object({
   outcome: text(64),
 });
 
+const bounds = object({ after: time, before: time }, { required: ["before"] });
+
+const finding = {
+  object: text(512),
+  field: text(256),
+  wanted: text(128),
+  found: text(128),
+  by: text(512),
+  since: bounds,
+  repair: text(256),
+  foundAt: time,
+  times: count,
+  correctedAt: time,
+};
+
+const drift = object({
+  checkedAt: time,
+  findings: list(
+    object({
+      ...finding,
+      action: oneOf(["Correcting", "BackingOff", "Detected", "Reported"]),
+      nextCorrectionAt: time,
+    }),
+    20,
+  ),
+  more: count,
+  history: list(object({ ...finding, endedAt: time, outcome: oneOf(["Corrected", "Gone"]) }), 20),
+});
+
 /** Whether every sidecar runs what osm-config says: spec the user's, status the reconciler's. */
 export const egressRolloutDefinition = customResourceDefinition({
   kind: "EgressRollout",
@@ -52,7 +81,11 @@ export const egressRolloutDefinition = customResourceDefinition({
     { name: "AGE", type: "date", jsonPath: ".metadata.creationTimestamp" },
   ],
   schema: object({
-    spec: object({}, { description: "How a change goes out. One wave; nothing to choose yet." }),
+    spec: object({
+      drift: oneOf(["correct", "detect"], {
+        description: "What is found altered is written back (correct, the default), or only reported (detect)",
+      }),
+    }),
     status: object({
       observed: object({ resourceVersion: text(64), raw: text(80), egress: flag }),
       target: version,
@@ -65,6 +98,7 @@ export const egressRolloutDefinition = customResourceDefinition({
       convergedAt: time,
       cutAt: time,
       conditions: list(condition, 16, { "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"] }),
+      drift,
       history: list(historyEntry, 20),
     }),
   }),

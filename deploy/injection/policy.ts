@@ -1,4 +1,5 @@
 import type { KubeObject } from "#lib/kube/objects.ts";
+import { systemNamespaces } from "#lib/mesh/injection-rule.ts";
 import { apiVersion, injectionName, labels } from "#lib/mesh/names.ts";
 import type { Parameters } from "../parameters.ts";
 import { injectionVariables } from "./variables.ts";
@@ -13,7 +14,7 @@ export function meshNamespaces(parameters: Parameters) {
       {
         key: "kubernetes.io/metadata.name",
         operator: "NotIn",
-        values: ["kube-system", "kube-public", "kube-node-lease", parameters.osmNamespace],
+        values: [...systemNamespaces, parameters.osmNamespace],
       },
     ],
   };

@@ -1,3 +1,4 @@
+import { injectionWishes } from "#lib/mesh/injection-rule.ts";
 import { annotations, sidecar } from "#lib/mesh/names.ts";
 import { maxPlainAccountLength, plainConfigPrefix } from "#lib/mesh/sidecar-config-name.ts";
 import { Cel, cel, type Tree } from "../cel.ts";
@@ -8,9 +9,7 @@ export interface Variable {
   readonly expression: string;
 }
 
-/** OSM's spellings, compared in lower case. */
-const enabled = ["enabled", "yes", "true"];
-const disabled = ["disabled", "no", "false"];
+const { enabled, disabled } = injectionWishes;
 
 /**
  * The pod's own annotation, else its namespace's, else empty; in lower case.

@@ -1,6 +1,14 @@
 import type { AccessRule } from "#lib/kube/access-rule.ts";
 import type { KubeObject } from "#lib/kube/objects.ts";
-import { apiGroup, injectionName, leaseName, osmConfigName, reconcilersGroup, rolloutName } from "#lib/mesh/names.ts";
+import {
+  apiGroup,
+  forwarderName,
+  injectionName,
+  leaseName,
+  osmConfigName,
+  reconcilersGroup,
+  rolloutName,
+} from "#lib/mesh/names.ts";
 import type { Parameters } from "../parameters.ts";
 import { granted, type Subject } from "./roles.ts";
 
@@ -19,6 +27,54 @@ const everywhere: readonly AccessRule[] = [
   // Server-side apply is patch, and create where there is nothing yet; delete: one that was made immutable cannot be
   // applied. The policy keeps all of them to the sidecars' own names.
   { apiGroups: [""], resources: ["configmaps"], verbs: ["list", "create", "patch", "delete"] },
+];
+
+const registration = "admissionregistration.k8s.io";
+const policyNames = ["osm-config", "osm-reconciler", "osm-sidecar-injection", "osm-strict"];
+const injectionPolicyNames = ["osm-sidecar-injection"];
+const roleNames = [name, forwarderName];
+
+/**
+ * What holds the mesh together is looked at by every drift pass and changed by none: each object by its name, its own
+ * rights among them. Which ones these are is asked of deploy/guards.ts by a test.
+ */
+const guardsEverywhere: readonly AccessRule[] = [
+  {
+    apiGroups: ["apiextensions.k8s.io"],
+    resources: ["customresourcedefinitions"],
+    resourceNames: [`egressrollouts.${apiGroup}`, `meshinjections.${apiGroup}`],
+    verbs: ["get"],
+  },
+  {
+    apiGroups: [registration],
+    resources: ["validatingadmissionpolicies", "validatingadmissionpolicybindings"],
+    resourceNames: policyNames,
+    verbs: ["get"],
+  },
+  {
+    apiGroups: [registration],
+    resources: ["mutatingadmissionpolicies", "mutatingadmissionpolicybindings"],
+    resourceNames: injectionPolicyNames,
+    verbs: ["get"],
+  },
+  {
+    apiGroups: ["rbac.authorization.k8s.io"],
+    resources: ["clusterroles", "clusterrolebindings"],
+    resourceNames: roleNames,
+    verbs: ["get"],
+  },
+];
+
+const guardsInOsmNamespace: readonly AccessRule[] = [
+  {
+    apiGroups: ["rbac.authorization.k8s.io"],
+    resources: ["roles", "rolebindings"],
+    resourceNames: roleNames,
+    verbs: ["get"],
+  },
+  // Whether there is a forwarder, and when it was last well.
+  { apiGroups: ["apps"], resources: ["deployments"], resourceNames: [forwarderName], verbs: ["get"] },
+  { apiGroups: ["coordination.k8s.io"], resources: ["leases"], resourceNames: [forwarderName], verbs: ["get"] },
 ];
 
 const inOsmNamespace: readonly AccessRule[] = [
@@ -41,7 +97,7 @@ const inOsmNamespace: readonly AccessRule[] = [
 
 export function reconcilerAccess(parameters: Parameters): KubeObject[] {
   return [
-    ...granted(name, reconcilers, everywhere),
-    ...granted(name, reconcilers, inOsmNamespace, parameters.osmNamespace),
+    ...granted(name, reconcilers, [...everywhere, ...guardsEverywhere]),
+    ...granted(name, reconcilers, [...inOsmNamespace, ...guardsInOsmNamespace], parameters.osmNamespace),
   ];
 }

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { firstFault } from "../events/first-fault.ts";
 import { parseJson } from "../events/parse-json.ts";
 import { reconcilersGroup } from "../mesh/names.ts";
 
@@ -54,8 +55,8 @@ export function parseRecord(line: string): ParsedRecord {
   if (json === undefined) return { kind: "malformed", problem: "not JSON" };
   const parsed = auditEvent.safeParse(json);
   if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    return { kind: "malformed", problem: `${issue?.path.join(".") || "record"}: ${issue?.message}` };
+    const { field, problem } = firstFault(parsed.error, "record");
+    return { kind: "malformed", problem: `${field}: ${problem}` };
   }
   const { auditID, stage, verb, user, impersonatedUser, objectRef, responseStatus, requestReceivedTimestamp } =
     parsed.data;

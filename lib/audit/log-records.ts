@@ -2,6 +2,7 @@ import { gunzipSync } from "node:zlib";
 import * as z from "zod";
 import { EgressError } from "../errors.ts";
 import { clusterName } from "../events/fields.ts";
+import { firstFault } from "../events/first-fault.ts";
 
 /** What CloudWatch Logs hands to a subscriber. */
 export interface LogRecords {
@@ -43,6 +44,6 @@ function read(data: string): z.infer<typeof payload> {
   }
   const parsed = payload.safeParse(json);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw new EgressError("event-malformed", `${issue?.path.join(".") || "awslogs.data"}: ${issue?.message}`);
+  const { field, problem } = firstFault(parsed.error, "awslogs.data");
+  throw new EgressError("event-malformed", `${field}: ${problem}`);
 }

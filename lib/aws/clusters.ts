@@ -5,8 +5,8 @@ import { firstAnswerMs, firstContact, NoContact } from "./first-contact.ts";
 
 /** EKS clusters by their ids, spoken to as the function's own role or one that it may assume. */
 export interface Clusters {
-  /** Begins to look the cluster up; what fails, fails in `use`. */
-  prepare(id: string): void;
+  /** Begins to look the cluster of a hint up; what fails, fails in `use`. */
+  prepare(hint: { readonly cluster: string }): void;
   /**
    * @throws EgressError `cluster-unknown`, `aws-forbidden`, `aws-unavailable`, `api-unavailable` where nobody answers, and
    *         whatever the work throws
@@ -62,7 +62,7 @@ export function openClusters(settings: ClusterSettings, ports: Partial<ClusterPo
   }
 
   return {
-    prepare(id) {
+    prepare({ cluster: id }) {
       if (!isLeftAlone(id)) open(id).catch(() => undefined);
     },
     async use(id, work) {

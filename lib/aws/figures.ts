@@ -21,7 +21,7 @@ export function recordUnreadable(metrics: Metrics, count: number): void {
 export function recordOutcome(metrics: Metrics, outcome: PassOutcome | undefined): void {
   metrics.addMetric("DeadLetters", MetricUnit.Count, outcome ? 0 : 1);
   if (!outcome) return;
-  const { kind, figures } = outcome;
+  const { kind, figures, unmet } = outcome;
   metrics.addMetadata("outcome", kind);
   metrics.addMetric("PassMs", MetricUnit.Milliseconds, figures.tookMs);
   metrics.addMetric("ApiRequests", MetricUnit.Count, figures.requests);
@@ -33,5 +33,10 @@ export function recordOutcome(metrics: Metrics, outcome: PassOutcome | undefined
   if (kind === "settled" || kind === "out-of-time") {
     metrics.addMetric("Sidecars", MetricUnit.Count, figures.sidecars);
     metrics.addMetric("SidecarsVerified", MetricUnit.Count, figures.verified);
+    metrics.addMetric("DriftFindings", MetricUnit.Count, figures.findings);
+    if (figures.forwarderSilentMs !== undefined) {
+      metrics.addMetric("ForwarderSilentMs", MetricUnit.Milliseconds, figures.forwarderSilentMs);
+    }
+    metrics.addMetric("ConditionsUnmet", MetricUnit.Count, unmet ? 1 : 0);
   }
 }

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { mode } from "../mesh/mode.ts";
 import { conditionOf, type HistoryEntry, type RolloutStatus } from "../rollout/status.ts";
 import { clusterOptions, connect, withClusterOptions } from "./cluster-options.ts";
+import { findingsTable, pastFindingsTable } from "./drift-tables.ts";
 import { type OutputFormat, outputOption, structuredText, tableText } from "./output.ts";
 import { readRolloutStatus } from "./rollout-reader.ts";
 
@@ -34,6 +35,9 @@ export function statusText(status: RolloutStatus, wide: boolean): string {
   if (lagging.length > 0) {
     lines.push("", "Not on it:", laggingTable(lagging));
   }
+  const { findings = [], history: past = [] } = status.drift ?? {};
+  if (findings.length > 0) lines.push("", "Altered:", findingsTable(findings));
+  if (wide && past.length > 0) lines.push("", "Altered before:", pastFindingsTable(past));
   if (wide) lines.push("", "History:", historyTable(status.history ?? []));
   return lines.join("\n");
 }

@@ -1,7 +1,9 @@
+import { hostname } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { openEventSink } from "../aws/event-sink.ts";
 import { clusterName } from "../events/fields.ts";
 import { forward } from "../forwarder/forward.ts";
+import { forwarderHeartbeat } from "../kube/forwarder-lease.ts";
 import { openKubeconfig } from "../kube/kubeconfig.ts";
 import { meshPlace } from "../mesh/names.ts";
 import { jsonLog } from "./json-log.ts";
@@ -73,5 +75,6 @@ async function runForward(options: ForwardOptions): Promise<void> {
     ...(awsEndpointUrl === undefined ? {} : { endpoint: awsEndpointUrl }),
   });
   const place = { osmNamespace: options.osmNamespace, meshName: options.meshName };
-  await forward({ connection, cluster: options.clusterName, place, send, log }, stop.signal);
+  const renew = forwarderHeartbeat(connection, place.osmNamespace, hostname());
+  await forward({ connection, cluster: options.clusterName, place, send, renew, log }, stop.signal);
 }

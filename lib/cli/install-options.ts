@@ -1,8 +1,9 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { images, registryOf } from "#deploy/images.ts";
+import { images } from "#deploy/images.ts";
 import type { Bus, Parameters } from "#deploy/parameters.ts";
 import { booleanSpellings, parseBoolean } from "../mesh/boolean.ts";
 import { meshPlace } from "../mesh/names.ts";
+import { registryOf } from "../mesh/sidecar-image.ts";
 import { CommandError } from "./failure.ts";
 import type { Installed } from "./installed.ts";
 

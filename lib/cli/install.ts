@@ -3,17 +3,19 @@ import { stringify } from "yaml";
 import { allObjects, manifests } from "#deploy/manifests.ts";
 import { namedValues, osmConfig } from "#deploy/osm-config.ts";
 import type { Parameters } from "#deploy/parameters.ts";
-import { forwarderName } from "#deploy/rbac/forwarder.ts";
 import { EgressError } from "../errors.ts";
 import type { KubeConnection } from "../kube/connection.ts";
 import { collectionPath, objectPath } from "../kube/kinds.ts";
-import { apply, expectOk, type KubeObject, read } from "../kube/objects.ts";
+import { expectOk, type KubeObject, read } from "../kube/objects.ts";
 import { parseBoolean } from "../mesh/boolean.ts";
+import { commandManager } from "../mesh/field-manager.ts";
+import { forwarderName } from "../mesh/names.ts";
+import { applyManifest } from "./apply-manifest.ts";
 import { clusterOptions, connect, withClusterOptions } from "./cluster-options.ts";
 import { checkCluster, waitEstablished, waitPolicyInForce } from "./install-checks.ts";
 import { type InstallOptions, parametersOf, withInstallOptions } from "./install-options.ts";
 import { readInstalled } from "./installed.ts";
-import { type ConfigEdit, commandManager, createOrEdit } from "./osm-config-edit.ts";
+import { type ConfigEdit, createOrEdit } from "./osm-config-edit.ts";
 import { runSteps, type Step } from "./progress.ts";
 import { readRolloutStatus } from "./rollout-reader.ts";
 import { RolloutWait } from "./rollout-wait.ts";
@@ -67,7 +69,7 @@ export function installationOf(connection: KubeConnection, parameters: Parameter
   let change: ReturnType<Installation["change"]>;
   const objects = manifests(parameters);
   const applyAll = async (some: readonly KubeObject[]) => {
-    for (const object of some) await apply(connection, objectPath(object), object, { manager: commandManager });
+    for (const object of some) await applyManifest(connection, object);
     return `${some.length} objects`;
   };
   const editConfig = async () => {
@@ -138,7 +140,7 @@ async function strictMode(
   const isOn = found.every((object) => object !== undefined);
   if (wanted === undefined && !isOn) return "off";
   // Also where nobody asked: what is on is brought up to date with the rest.
-  for (const object of objects) await apply(connection, objectPath(object), object, { manager: commandManager });
+  for (const object of objects) await applyManifest(connection, object);
   return wanted ? "on: pods that could get around their sidecar are refused" : "on, as it was";
 }
 

@@ -1,12 +1,11 @@
 import { busOf, type ForwarderDeployment } from "#deploy/forwarder.ts";
 import type { Bus } from "#deploy/parameters.ts";
-import { forwarderName } from "#deploy/rbac/forwarder.ts";
 import { EgressError } from "../errors.ts";
 import type { KubeConnection } from "../kube/connection.ts";
 import { objectPath } from "../kube/kinds.ts";
 import { apply, type KubeObject, read } from "../kube/objects.ts";
 import type { MeshInjectionSpec } from "../mesh/injection.ts";
-import { apiVersion, injectionName } from "../mesh/names.ts";
+import { apiVersion, forwarderName, injectionName } from "../mesh/names.ts";
 
 /** What an earlier `osm install` was given and a later one keeps; empty where there was none. */
 export interface Installed {

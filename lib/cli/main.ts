@@ -9,12 +9,14 @@ import { forwardCommand } from "./forward.ts";
 import { installCommand } from "./install.ts";
 import { namespaceCommand } from "./namespace.ts";
 import { reconcileCommand } from "./reconcile.ts";
+import { restartCommand } from "./restart.ts";
 
 /** Every command, in the order in which help lists them. */
 const commands: readonly (() => Command)[] = [
   installCommand,
   namespaceCommand,
   egressCommand,
+  restartCommand,
   reconcileCommand,
   forwardCommand,
   eventsCommand,

@@ -1,12 +1,13 @@
 import { Command } from "commander";
 import type { KubeConnection } from "../kube/connection.ts";
 import { expectOk, read } from "../kube/objects.ts";
+import { commandManager } from "../mesh/field-manager.ts";
+import { systemNamespaces } from "../mesh/injection-rule.ts";
 import { annotations, labels, type MeshPlace, meshPlace } from "../mesh/names.ts";
 import { asReconciler, clusterOptions, connect, explainImpersonation, withClusterOptions } from "./cluster-options.ts";
 import { CommandError } from "./failure.ts";
 import { checkIpFamily } from "./ip-family.ts";
 import { checkCaptureAllowed, checkInjected, injectedImage } from "./namespace-checks.ts";
-import { commandManager } from "./osm-config-edit.ts";
 import { runSteps, type Step } from "./progress.ts";
 import { renderNamespaces } from "./render-namespaces.ts";
 
@@ -14,9 +15,6 @@ interface AddOptions {
   readonly meshName: string;
   readonly disableSidecarInjection?: boolean;
 }
-
-/** Never the mesh's, whatever their labels: the injection policy leaves them out. */
-const systemNamespaces = ["kube-system", "kube-public", "kube-node-lease"];
 
 export function namespaceAddCommand(): Command {
   const command = new Command("add")
@@ -70,7 +68,7 @@ export function addSteps(
 }
 
 async function checkMayJoin(connection: KubeConnection, place: MeshPlace, namespace: string): Promise<void> {
-  if (systemNamespaces.includes(namespace) || namespace === place.osmNamespace) {
+  if (systemNamespaces.some((it) => it === namespace) || namespace === place.osmNamespace) {
     throw new CommandError(
       `namespace ${namespace} cannot be in the mesh: the cluster or the mesh itself depends on it`,
       "choose another",

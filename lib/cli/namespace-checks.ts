@@ -4,7 +4,8 @@ import { injectionPolicyName } from "#deploy/injection/policy.ts";
 import type { KubeConnection, KubeResponse } from "../kube/connection.ts";
 import { read } from "../kube/objects.ts";
 import type { MeshInjectionSpec } from "../mesh/injection.ts";
-import { apiVersion, injectionName, sidecar } from "../mesh/names.ts";
+import { apiVersion, injectionName, meshName, sidecar } from "../mesh/names.ts";
+import type { WantedSidecar } from "../rollout/restart/outdated.ts";
 import { CommandError } from "./failure.ts";
 
 /** A new namespace has its account `default`, and the API server its selectors, within a second or two. */
@@ -13,10 +14,15 @@ const askEveryMs = 200;
 
 /** The image that the mesh injects. @throws CommandError when it is not installed */
 export async function injectedImage(connection: KubeConnection, osmNamespace: string): Promise<string> {
+  return (await installedSidecar(connection, osmNamespace)).image;
+}
+
+/** The same, and whose namespaces it goes to. @throws as that does */
+export async function installedSidecar(connection: KubeConnection, osmNamespace: string): Promise<WantedSidecar> {
   const path = `/apis/${apiVersion}/namespaces/${osmNamespace}/meshinjections/${injectionName}`;
   const found = await read<{ readonly spec: MeshInjectionSpec }>(connection, path);
   const image = found?.spec.images?.sidecar;
-  if (image !== undefined) return image;
+  if (image !== undefined) return { image, place: { meshName: found?.spec.meshName ?? meshName, osmNamespace } };
   throw new CommandError(
     `no mesh is installed in ${osmNamespace}: there is no MeshInjection ${injectionName}`,
     "run: osm install",

@@ -2,12 +2,9 @@ import type { KubeConnection, KubeResponse } from "../kube/connection.ts";
 import { keyOwners } from "../kube/field-owners.ts";
 import { objectPath } from "../kube/kinds.ts";
 import { expectOk, type KubeObject, read } from "../kube/objects.ts";
-import { isPerson } from "../mesh/field-manager.ts";
+import { commandManager, isPerson } from "../mesh/field-manager.ts";
 import { osmConfigName } from "../mesh/names.ts";
 import type { OsmConfigObject } from "./rollout-reader.ts";
-
-/** Field manager of what people change with this command line. */
-export const commandManager = "osm-install";
 
 export type ConfigEdit = { readonly data: Readonly<Record<string, string>> } & (
   | { readonly kind: "unchanged" }

@@ -10,8 +10,15 @@ export interface Step {
   run(say: (state: string) => void): Promise<string | undefined>;
 }
 
-/** Runs the steps one after the other, and ends at the first that throws. A spinner at a terminal, else plain lines. */
-export async function runSteps(steps: readonly Step[]): Promise<void> {
+/**
+ * Runs the steps one after the other, and ends at the first that throws. A spinner at a terminal, else plain lines.
+ *
+ * @param out  standard error where standard output is for something else: plain lines
+ */
+export async function runSteps(
+  steps: readonly Step[],
+  out: Pick<NodeJS.WriteStream, "write"> = process.stdout,
+): Promise<void> {
   const tasks = steps.map(({ title, run }) => ({
     title,
     task: async (_context: unknown, task: { title: string }) => {
@@ -22,13 +29,13 @@ export async function runSteps(steps: readonly Step[]): Promise<void> {
     },
   }));
   // A terminal without a width breaks a spinner's line after every character.
-  if (process.stdout.isTTY && process.stdout.columns > 0) {
+  if (out === process.stdout && process.stdout.isTTY && process.stdout.columns > 0) {
     await new Listr(tasks, { concurrent: false, exitOnError: true, rendererOptions: { collapseErrors: false } }).run();
     return;
   }
   // One line per finished step: intermediate states would fill a log.
   for (const { title, run } of steps) {
     const end = await run(() => undefined);
-    process.stdout.write(`${end === undefined ? title : `${title}: ${end}`}\n`);
+    out.write(`${end === undefined ? title : `${title}: ${end}`}\n`);
   }
 }

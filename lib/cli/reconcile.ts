@@ -6,7 +6,7 @@ import { forward } from "../forwarder/forward.ts";
 import { clusterPorts } from "../kube/cluster-ports.ts";
 import type { KubeConnection } from "../kube/connection.ts";
 import { type MeshPlace, meshPlace } from "../mesh/names.ts";
-import type { PassOutcome } from "../reconcile/pass.ts";
+import type { PassContext, PassOutcome } from "../reconcile/pass.ts";
 import { reconcileCluster } from "../reconcile/reconcile-cluster.ts";
 import {
   asReconciler,
@@ -23,6 +23,7 @@ import { positiveNumber } from "./numbers.ts";
 interface ReconcileOptions {
   readonly meshName: string;
   readonly watch?: boolean;
+  readonly correct?: boolean;
   readonly driftInterval: number;
 }
 
@@ -38,6 +39,7 @@ export function reconcileCommand(): Command {
     .description("Bring every sidecar to what osm-config says, and verify it: the function's own pass, without AWS")
     .option("--mesh-name <name>", "value of the membership label", meshPlace.meshName)
     .option("--watch", "stay, and reconcile whenever something changes")
+    .option("--correct", "write back what is found altered, whatever the mode and however often it was undone")
     .option("--drift-interval <seconds>", "with --watch: ask every sidecar this often", positiveNumber, 300)
     .action((options: ReconcileOptions, command: Command) => runReconcile(options, clusterOptions(command)));
 }
@@ -46,7 +48,8 @@ async function runReconcile(options: ReconcileOptions, cluster: ClusterOptions):
   const connection = connect(cluster, asReconciler);
   const log = jsonLog();
   const place = { meshName: options.meshName, osmNamespace: cluster.osmNamespace };
-  const pass = (kind: "hint" | "drift") => runPass(connection, place, kind, log);
+  const correct = options.correct ?? false;
+  const pass = (kind: "hint" | "drift") => runPass(connection, place, { kind, correct }, log);
   if (!options.watch) {
     const { text, exitCode } = resultOf(await pass("drift"));
     (exitCode === 1 ? console.error : console.log)(text);
@@ -155,18 +158,21 @@ function openWakeUps(): WakeUps {
   };
 }
 
+const loadGuards = () => import("#deploy/guards.ts");
+
 async function runPass(
   connection: KubeConnection,
   place: MeshPlace,
-  kind: "hint" | "drift",
+  { kind, correct }: Required<Pick<PassContext, "kind" | "correct">>,
   log: JsonLog,
 ): Promise<PassOutcome> {
   const passId = randomUUID();
   const endMs = Date.now() + passMs;
   try {
-    return await reconcileCluster(clusterPorts(connection, place, passId), {
+    return await reconcileCluster(clusterPorts(connection, place, passId, { loadGuards }), {
       passId,
       kind,
+      correct,
       hint: { source: "osm.cli", correlationId: passId },
       msLeft: () => endMs - Date.now(),
       publish: async (event) => log.info(event.detailType, event.detail),

@@ -27,7 +27,8 @@ export function renderNamespaces(
   namespaces: readonly string[],
 ): Promise<number> {
   const passId = randomUUID();
-  return renderOver(clusterPorts(connection, place, passId, namespaces), passId, namespaces, place.osmNamespace);
+  const ports = clusterPorts(connection, place, passId, { alsoInMesh: namespaces });
+  return renderOver(ports, passId, namespaces, place.osmNamespace);
 }
 
 /** @param ports  that take the namespaces for members already */

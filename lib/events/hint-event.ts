@@ -2,6 +2,7 @@ import * as z from "zod";
 import type { GitopsOwner } from "../mesh/gitops-owner.ts";
 import { knownClusterId } from "./cluster-id.ts";
 import { accountId, type BusEntry, clusterId, type Metadata, metadata, shortText } from "./fields.ts";
+import { firstFault } from "./first-fault.ts";
 import { parseJson } from "./parse-json.ts";
 
 /** Somebody says that it is worth looking at a cluster. Nothing in it ever becomes sidecar configuration. */
@@ -82,7 +83,7 @@ export function parseHint(body: string, ownAccount: string): ParsedHint {
   const json = parseJson(body);
   if (json === undefined) return { ok: false, field: "body", problem: "not JSON" };
   const outer = envelope.safeParse(json);
-  if (!outer.success) return firstProblem(outer.error);
+  if (!outer.success) return malformed(outer.error);
   const { id, source, account, time, detail } = outer.data;
   const type = outer.data["detail-type"];
 
@@ -161,14 +162,9 @@ function stamped(sent: Metadata): Pick<Hint, "cluster" | "occurredAt"> {
 
 function read<T>(schema: z.ZodType<T>, detail: unknown, hint: (value: T) => Hint): ParsedHint {
   const parsed = schema.safeParse(detail);
-  return parsed.success ? { ok: true, hint: hint(parsed.data) } : firstProblem(parsed.error, "detail");
+  return parsed.success ? { ok: true, hint: hint(parsed.data) } : malformed(parsed.error, "detail");
 }
 
-function firstProblem(error: z.ZodError, ...under: string[]): ParsedHint {
-  const issue = error.issues[0];
-  return {
-    ok: false,
-    field: [...under, ...(issue?.path ?? [])].join(".") || "body",
-    problem: issue?.message ?? "malformed",
-  };
+function malformed(error: z.ZodError, ...under: readonly string[]): ParsedHint {
+  return { ok: false, ...firstFault(error, "body", ...under) };
 }

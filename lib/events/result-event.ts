@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { type BusEntry, type Metadata, metadata, shortText } from "./fields.ts";
+import { firstFault } from "./first-fault.ts";
 
 const count = z.number().int().nonnegative();
 /** The event that the pass answered: its id on the bus. */
@@ -82,9 +83,9 @@ const sentDetail = z.object({ metadata });
 export function parseResult(detailType: string, detail: unknown): ParsedResult {
   if (!isResultType(detailType)) return { ok: false, field: "detail-type", problem: `unknown type ${detailType}` };
   const stamp = sentDetail.safeParse(detail);
-  if (!stamp.success) return firstProblem(stamp.error);
+  if (!stamp.success) return malformed(stamp.error);
   const parsed = details[detailType].safeParse(detail);
-  if (!parsed.success) return firstProblem(parsed.error);
+  if (!parsed.success) return malformed(parsed.error);
   return { ok: true, event: { detailType, detail: parsed.data } as ResultEvent, metadata: stamp.data.metadata };
 }
 
@@ -92,7 +93,6 @@ function isResultType(text: string): text is ResultType {
   return Object.hasOwn(details, text);
 }
 
-function firstProblem(error: z.ZodError): ParsedResult {
-  const issue = error.issues[0];
-  return { ok: false, field: ["detail", ...(issue?.path ?? [])].join("."), problem: issue?.message ?? "malformed" };
+function malformed(error: z.ZodError): ParsedResult {
+  return { ok: false, ...firstFault(error, "detail", "detail") };
 }

@@ -15,6 +15,8 @@ export interface DeliveryFigures {
 export interface Delivery {
   post(event: BusEntry, urgent: boolean): void;
   figures(): DeliveryFigures;
+  /** For how long, in ms, something has been waiting while no whole batch got in; 0 when nothing waits. */
+  unsentMs(): number;
   /** Ends when everything posted is in, or the time is over. Nothing may be posted after it. */
   close(patienceMs: number): Promise<void>;
 }
@@ -37,6 +39,7 @@ export function startDelivery(
   let refused = 0;
   let failures = 0;
   let sending = 0;
+  let unsentSinceMs: number | undefined;
   let news = Promise.withResolvers<void>();
   const abandoned = new AbortController();
   let closing = false;
@@ -69,7 +72,10 @@ export function startDelivery(
     sent += inNow;
     refused += failed.length;
     failures = failed.length === 0 ? 0 : failures + 1;
-    if (failures === 0) return;
+    if (failures === 0) {
+      unsentSinceMs = outbox.waiting.length === 0 ? undefined : performance.now();
+      return;
+    }
     const delayMs = Math.min(maxRetryMs, firstRetryMs * 2 ** Math.min(failures - 1, 10)) * (0.5 + Math.random() / 2);
     await sleep(delayMs, undefined, { signal: abandoned.signal }).catch(() => undefined);
   }
@@ -89,8 +95,10 @@ export function startDelivery(
   return {
     post(event, urgent) {
       outbox = put(outbox, { event, urgent });
+      unsentSinceMs ??= performance.now();
       news.resolve();
     },
+    unsentMs: () => (unsentSinceMs === undefined ? 0 : performance.now() - unsentSinceMs),
     figures: () => ({ sent, refused, absorbed: outbox.absorbed, waiting: outbox.waiting.length + sending }),
     async close(patienceMs) {
       closing = true;

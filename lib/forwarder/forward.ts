@@ -1,9 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { objectChanged } from "../events/hint-event.ts";
 import type { KubeConnection } from "../kube/connection.ts";
-import { type Seen, watch } from "../kube/watch.ts";
+import { longestSilenceMs, type Seen, watch } from "../kube/watch.ts";
 import { type MeshPlace, meshPlace, osmConfigName } from "../mesh/names.ts";
 import { type DeliveryFigures, type SendEvents, startDelivery } from "./delivery.ts";
+import { Health } from "./health.ts";
+import { startHeartbeat } from "./heartbeat.ts";
 import { type Change, openLedger } from "./ledger.ts";
 import { dueMs, offer, type Step, startPace, tick } from "./pace.ts";
 import { reduceObject, type SeenObject } from "./seen-object.ts";
@@ -16,6 +18,8 @@ export interface ForwarderPorts {
   /** Absent: the usual names. */
   readonly place?: MeshPlace;
   readonly send: SendEvents;
+  /** Says in the cluster that the forwarder is well. Absent: nobody is told. */
+  readonly renew?: () => Promise<void>;
   readonly log: ForwarderLog;
 }
 
@@ -24,6 +28,7 @@ export interface ForwarderLog {
   warn(message: string, fields?: Record<string, unknown>): void;
 }
 
+/** Between two lines in the log that say how it is. */
 export const heartbeatMs = 60_000;
 /** For the last events when the forwarder is told to stop; below the 30 s that a pod gets. */
 export const farewellMs = 5_000;
@@ -74,8 +79,16 @@ export async function forward(ports: ForwarderPorts, signal: AbortSignal): Promi
     take(offer(pace, { watch: kind, listed, urgent: kind === "ConfigMap", change }, performance.now()));
   }
 
+  const health = new Health(new Map(watched.map(({ kind, target }) => [kind, longestSilenceMs(target)])));
+  const ailments = () => health.ailments(performance.now(), delivery.unsentMs());
+  const stopHeartbeat = startHeartbeat({
+    ailments,
+    renew: ports.renew ?? (async () => undefined),
+    onTurn: (now) => (now.length === 0 ? log.info("well again") : log.warn("not well", { ailments: now })),
+    onTrouble: (trouble) => log.warn("heartbeat not taken", troubleFields(trouble)),
+  });
   const heartbeat = setInterval(
-    () => log.info("heartbeat", heartbeatFields(delivery.figures(), ledger.size)),
+    () => log.info("heartbeat", { ...heartbeatFields(delivery.figures(), ledger.size), ailments: ailments() }),
     heartbeatMs,
   );
   take({ pace, send: [] });
@@ -89,6 +102,7 @@ export async function forward(ports: ForwarderPorts, signal: AbortSignal): Promi
           reduce: (object) => reduceObject(kind, object),
           onSeen: (seen) => onSeen(kind, seen),
           onTrouble: (trouble) => log.warn("watch interrupted", { watch: kind, ...troubleFields(trouble) }),
+          onHeard: () => health.hear(kind, performance.now()),
         },
         signal,
       ),
@@ -96,6 +110,7 @@ export async function forward(ports: ForwarderPorts, signal: AbortSignal): Promi
   );
   clearTimeout(timer);
   clearInterval(heartbeat);
+  stopHeartbeat();
   // What waits for its second goes now: the next start would make it good, but later.
   take(tick(pace, Number.POSITIVE_INFINITY));
   await delivery.close(farewellMs);

@@ -1,6 +1,6 @@
 import type { AccessRule } from "../kube/access-rule.ts";
 import type { WatchTarget } from "../kube/watch.ts";
-import { labels, type MeshPlace, meshPlace, osmConfigName } from "../mesh/names.ts";
+import { forwarderName, labels, type MeshPlace, meshPlace, osmConfigName } from "../mesh/names.ts";
 
 /** Kinds that the forwarder watches. The order is the one in which they are opened. */
 export type WatchedKind = "ConfigMap" | "Namespace" | "ServiceAccount" | "Service" | "Pod";
@@ -43,15 +43,24 @@ export function watchedIn(place: MeshPlace): readonly Watched[] {
 }
 
 /**
- * The RBAC that the watches above need, and nothing more: `role` in the namespace of osm-config, `clusterRole`
- * everywhere. A list with a field selector on the name is allowed by `resourceNames`.
+ * The RBAC that the watches above and the heartbeat need, and nothing more: `role` in the namespace of osm-config,
+ * `clusterRole` everywhere. A list with a field selector on the name is allowed by `resourceNames`.
  */
 export const forwarderAccess: {
   readonly role: { readonly rules: readonly AccessRule[] };
   readonly clusterRole: { readonly rules: readonly AccessRule[] };
 } = {
   role: {
-    rules: [{ apiGroups: [""], resources: ["configmaps"], resourceNames: [osmConfigName], verbs: ["list", "watch"] }],
+    rules: [
+      { apiGroups: [""], resources: ["configmaps"], resourceNames: [osmConfigName], verbs: ["list", "watch"] },
+      // Its sign of health, by server-side apply, which names what it creates.
+      {
+        apiGroups: ["coordination.k8s.io"],
+        resources: ["leases"],
+        resourceNames: [forwarderName],
+        verbs: ["create", "patch"],
+      },
+    ],
   },
   clusterRole: {
     rules: [

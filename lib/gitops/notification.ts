@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { shortText } from "../events/fields.ts";
+import { firstFault } from "../events/first-fault.ts";
 import type { GitopsOwner } from "../mesh/gitops-owner.ts";
 
 export interface Notification {
@@ -67,6 +68,5 @@ function revisionOf(metadata: Readonly<Record<string, string>>): string | undefi
 }
 
 function malformed(error: z.ZodError): ParsedNotification {
-  const issue = error.issues[0];
-  return { kind: "malformed", field: issue?.path.join(".") || "body", problem: issue?.message ?? "malformed" };
+  return { kind: "malformed", ...firstFault(error, "body") };
 }

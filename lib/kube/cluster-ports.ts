@@ -12,18 +12,25 @@ import { pokeText, readPods } from "./pod-reader.ts";
 import { createConfigEvent, writeRolloutStatus } from "./rollout-writer.ts";
 import { sidecarConfigMap } from "./sidecar-config-map.ts";
 import { askSidecar } from "./sidecar-status.ts";
+import { type LoadGuards, readSurvey } from "./survey-reader.ts";
+
+export interface ClusterPortsOptions {
+  /** What a survey compares with; without it there is none. */
+  readonly loadGuards?: LoadGuards;
+  /** Namespaces to treat as labelled already. */
+  readonly alsoInMesh?: readonly string[];
+}
 
 /**
  * The real ports of a pass.
  *
- * @param passId      the Lease's holder, unique per pass
- * @param alsoInMesh  namespaces to treat as labelled already
+ * @param passId  the Lease's holder, unique per pass
  */
 export function clusterPorts(
   plain: KubeConnection,
   place: MeshPlace,
   passId: string,
-  alsoInMesh: readonly string[] = [],
+  { loadGuards, alsoInMesh = [] }: ClusterPortsOptions = {},
 ): ClusterPorts {
   let sent = 0;
   const connection: KubeConnection = {
@@ -60,6 +67,10 @@ export function clusterPorts(
       return seen;
     },
     readPods: () => readPods(patient),
+    async survey() {
+      if (!loadGuards) throw new EgressError("settings-invalid", "a pass without guards cannot survey the cluster");
+      return readSurvey(patient, place, clock, await loadGuards());
+    },
 
     takeLease: (seen, atLeast) => lease.take(seen, atLeast),
     markLease: (seen) => lease.mark(seen),
@@ -73,13 +84,18 @@ export function clusterPorts(
           const object = sidecarConfigMap(write, running, fencing, meshName);
           const path = configMapPath(write.account.namespace, write.name);
           const applyIt = () => apply(patient, path, object, { accept: metadataOnly.object });
+          // Pods that mount it take the new one only when they are restarted; they stay behind, and are named.
+          const applyAnew = async () => {
+            await goneIf(["object-missing"], () => expectOk(connection, { method: "DELETE", path }));
+            await applyIt();
+          };
+          // With equal content nothing would be refused, and it would stay immutable.
+          if (write.isImmutable) return applyAnew();
           try {
             await applyIt();
           } catch (error) {
             if (!isImmutable(error)) throw error;
-            // Pods that mount it take the new one only when they are restarted; they stay behind, and are named.
-            await goneIf(["object-missing"], () => expectOk(connection, { method: "DELETE", path }));
-            await applyIt();
+            await applyAnew();
           }
         }),
       ),

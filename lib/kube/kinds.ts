@@ -4,7 +4,7 @@ import { type KubeObject, pathOf, type Resource } from "./objects.ts";
 const registration = "admissionregistration.k8s.io/v1";
 const rbac = "rbac.authorization.k8s.io/v1";
 
-/** Where each kind that is installed lives, by `apiVersion/kind`. */
+/** Where each kind that is installed or restarted lives, by `apiVersion/kind`. */
 const resources: ReadonlyMap<string, Resource> = new Map(
   (
     [
@@ -14,6 +14,9 @@ const resources: ReadonlyMap<string, Resource> = new Map(
       ["v1", "Pod", "pods", true],
       ["v1", "Secret", "secrets", true],
       ["apps/v1", "Deployment", "deployments", true],
+      ["apps/v1", "ReplicaSet", "replicasets", true],
+      ["apps/v1", "StatefulSet", "statefulsets", true],
+      ["apps/v1", "DaemonSet", "daemonsets", true],
       ["apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", false],
       [registration, "ValidatingAdmissionPolicy", "validatingadmissionpolicies", false],
       [registration, "ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings", false],
@@ -30,7 +33,7 @@ const resources: ReadonlyMap<string, Resource> = new Map(
   ).map(([version, kind, plural, namespaced]) => [`${version}/${kind}`, { apiVersion: version, plural, namespaced }]),
 );
 
-/** @throws when the kind is none that is installed */
+/** @throws when the kind is none of them */
 export function resourceOf(object: Pick<KubeObject, "apiVersion" | "kind">): Resource {
   const resource = resources.get(`${object.apiVersion}/${object.kind}`);
   if (!resource) throw new Error(`no resource is known for ${object.apiVersion} ${object.kind}`);

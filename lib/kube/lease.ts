@@ -136,8 +136,7 @@ export class Lease {
     holder: string,
     number: number,
     marked: boolean,
-    // MicroTime: six digits.
-    renewTime = new Date(this.#clock.nowMs()).toISOString().replace("Z", "000Z"),
+    renewTime = microTime(this.#clock.nowMs()),
   ) {
     return {
       apiVersion: "coordination.k8s.io/v1",
@@ -156,6 +155,11 @@ export class Lease {
       },
     };
   }
+}
+
+/** As Leases have it: six digits of a second. */
+export function microTime(ms: number): string {
+  return new Date(ms).toISOString().replace("Z", "000Z");
 }
 
 function held(response: KubeResponse, number: number): HeldLease {

@@ -3,7 +3,7 @@ import { gitopsOwners } from "../mesh/gitops-owner.ts";
 import type { MeshService } from "../mesh/in-mesh.ts";
 import type { MeshInjectionSpec } from "../mesh/injection.ts";
 import { apiVersion, injectionName, labels, type MeshPlace, osmConfigName, rolloutName } from "../mesh/names.ts";
-import type { Account, Glance, MeshObservation, ObservedOsmConfig } from "../rollout/observation.ts";
+import type { Account, Glance, MeshObservation, ObservedOsmConfig, RolloutSpec } from "../rollout/observation.ts";
 import type { RolloutStatus } from "../rollout/status.ts";
 import { type KubeConnection, metadataOnly } from "./connection.ts";
 import { keyWrites, type ManagedFieldsEntry } from "./field-owners.ts";
@@ -29,7 +29,11 @@ export async function readGlance(connection: KubeConnection, place: MeshPlace, c
   return {
     osmConfig: osmConfig && decodeOsmConfig(osmConfig),
     injection: injection?.spec,
-    rollout: rollout && { resourceVersion: rollout.metadata.resourceVersion, status: rollout.status ?? {} },
+    rollout: rollout && {
+      resourceVersion: rollout.metadata.resourceVersion,
+      spec: rollout.spec ?? {},
+      status: rollout.status ?? {},
+    },
     lease,
   };
 }
@@ -95,6 +99,7 @@ interface ConfigMap {
 
 interface Rollout {
   readonly metadata: { readonly resourceVersion: string };
+  readonly spec?: RolloutSpec;
   readonly status?: RolloutStatus;
 }
 

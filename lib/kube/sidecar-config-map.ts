@@ -1,8 +1,10 @@
-import { annotations, labels, sidecarFiles } from "../mesh/names.ts";
+import type { ManagedFields } from "../mesh/managed-fields.ts";
+import { annotations, fieldManager, labels, sidecarFiles } from "../mesh/names.ts";
 import { parseRunningSettings, type RunningSettings, runningSettingsText } from "../mesh/running-settings.ts";
 import { sidecarConfigName } from "../mesh/sidecar-config-name.ts";
 import type { ConfigMapWrite } from "../rollout/config-writes.ts";
-import type { SidecarConfigMap } from "../rollout/observation.ts";
+import type { SidecarConfigMap, Writer } from "../rollout/observation.ts";
+import { appliedAt, foreignWrite } from "./field-owners.ts";
 import type { KubeObject } from "./objects.ts";
 
 /**
@@ -18,16 +20,27 @@ interface RawConfigMap {
     readonly resourceVersion: string;
     readonly creationTimestamp?: string;
     readonly annotations?: Readonly<Record<string, string>>;
+    readonly managedFields?: readonly ManagedFields[];
   };
+  readonly immutable?: boolean;
   readonly data?: Readonly<Record<string, string>>;
 }
+
+/** Everything of it that is the reconciler's and may be altered without the ConfigMap being taken for another one. */
+const ownFields: readonly (readonly string[])[] = [
+  ...sidecarFiles.map((file) => ["data", file]),
+  ...[annotations.digest, annotations.settings, annotations.fencing].map((key) => ["metadata", "annotations", key]),
+  ["immutable"],
+];
 
 /**
  * @returns undefined for one that carries our label and is none of ours: anybody may make a ConfigMap with a label, but
  *          what counts is the name that pods mount
  */
 export function decodeSidecarConfigMap(object: unknown): SidecarConfigMap | undefined {
-  const { metadata, data = {} } = object as RawConfigMap;
+  const { metadata, data = {}, immutable } = object as RawConfigMap;
+  const applied = appliedAt(metadata.managedFields, fieldManager);
+  const writers = foreignWriters(object as RawConfigMap);
   const account = metadata.annotations?.[annotations.account];
   if (account === undefined || metadata.name !== sidecarConfigName(account)) return undefined;
   const fencing = Number(metadata.annotations?.[annotations.fencing]);
@@ -40,7 +53,20 @@ export function decodeSidecarConfigMap(object: unknown): SidecarConfigMap | unde
     files: Object.fromEntries(sidecarFiles.flatMap((file) => (data[file] === undefined ? [] : [[file, data[file]]]))),
     settings: parseRunningSettings(metadata.annotations?.[annotations.settings]),
     fencing: Number.isInteger(fencing) && fencing > 0 && fencing <= maxFencing ? fencing : 0,
+    ...(immutable ? { immutable: true } : {}),
+    ...(applied === undefined ? {} : { appliedAt: applied }),
+    ...(Object.keys(writers).length === 0 ? {} : { writers }),
   };
+}
+
+function foreignWriters(object: RawConfigMap): Readonly<Record<string, Writer>> {
+  return Object.fromEntries(
+    ownFields.flatMap((path) => {
+      const { manager, time } = foreignWrite(object, fieldManager, path) ?? {};
+      if (manager === undefined) return [];
+      return [[path.join("."), { manager, ...(time === undefined ? {} : { at: time }) }]];
+    }),
+  );
 }
 
 export function sidecarConfigMap(

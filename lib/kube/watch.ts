@@ -3,7 +3,7 @@ import { EgressError } from "../errors.ts";
 import type { KubeConnection } from "./connection.ts";
 import { listAt } from "./list.ts";
 import { pathOf, type Resource } from "./objects.ts";
-import { advance, freshCursor, type WatchAttempt } from "./watch-cursor.ts";
+import { advance, freshCursor, goodLifeMs, maxBackoffMs, type WatchAttempt } from "./watch-cursor.ts";
 import { parseWatchLine } from "./watch-line.ts";
 
 export interface WatchTarget {
@@ -27,10 +27,21 @@ export interface WatchListener<T> {
   readonly onSeen: (seen: Seen<T>) => void;
   /** Every attempt that did not end as it should; the watch goes on by itself. */
   readonly onTrouble: (trouble: unknown) => void;
+  /** The server has answered as it should: a list, a line (a bookmark is one), or the end of a stream that had its time. */
+  readonly onHeard?: () => void;
 }
 
 /** How much longer than its life a stream may stay open before it is given up as dead. */
 const graceMs = 5_000;
+/** For the first answer on the next one. */
+const openingMs = 10_000;
+/** Lives are spread by up to so much, so that streams that were opened together do not all end together. */
+const spread = 0.25;
+
+/** For how long a watch that works may say nothing: one stream on which nothing happens, and opening the next. */
+export function longestSilenceMs({ lifeSeconds }: WatchTarget): number {
+  return lifeSeconds * (1 + spread) * 1_000 + graceMs + maxBackoffMs + openingMs;
+}
 
 /** Lists, then watches, until the signal; resumes where it was, lists again where it must, and never gives up. */
 export async function watch<T>(
@@ -46,7 +57,9 @@ export async function watch<T>(
       cursor.resourceVersion === undefined
         ? await list(connection, target, listener, signal)
         : await follow(connection, target, cursor.resourceVersion, listener, signal);
-    const next = advance(cursor, { ...attempt, tookMs: performance.now() - startedMs }, Math.random());
+    const tookMs = performance.now() - startedMs;
+    if (attempt.end === "listed" || (attempt.end === "ended" && tookMs >= goodLifeMs)) listener.onHeard?.();
+    const next = advance(cursor, { ...attempt, tookMs }, Math.random());
     cursor = next.cursor;
     if (next.waitMs > 0) await sleep(next.waitMs, undefined, { signal }).catch(() => undefined);
   }
@@ -84,8 +97,7 @@ async function follow<T>(
 ): Promise<Attempt> {
   let resourceVersion = from;
   let lines = 0;
-  // Spread, so that streams that were opened together do not all end together.
-  const timeoutSeconds = Math.ceil(target.lifeSeconds * (1 + Math.random() / 4));
+  const timeoutSeconds = Math.ceil(target.lifeSeconds * (1 + Math.random() * spread));
   const dead = AbortSignal.timeout(timeoutSeconds * 1000 + graceMs);
   try {
     const stream = connection.stream(
@@ -104,6 +116,7 @@ async function follow<T>(
         if (object !== undefined) listener.onSeen({ kind: line.kind, object });
       }
       lines++;
+      listener.onHeard?.();
       resourceVersion = line.resourceVersion;
     }
     return { end: "ended", resourceVersion, lines };

@@ -25,6 +25,8 @@ export const fieldManager = "osm-reconciler";
 export const reconcilersGroup = "osm:reconcilers";
 
 export const leaseName = "osm-reconciler";
+/** Of its Deployment, its service account, its roles and its Lease. */
+export const forwarderName = "osm-forwarder";
 export const rolloutName = osmConfigName;
 export const injectionName = osmConfigName;
 

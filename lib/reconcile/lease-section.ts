@@ -1,13 +1,8 @@
 import { EgressError } from "../errors.ts";
-import {
-  type ConfigMapWrite,
-  configWrites,
-  highestFencing,
-  orphans,
-  unknownAccounts,
-} from "../rollout/config-writes.ts";
-import type { RefusedAccount } from "../rollout/next-status.ts";
-import { accountKey, type MeshObservation, type ObservedLease, type ObservedPod } from "../rollout/observation.ts";
+import { highestFencing, orphans, unknownAccounts } from "../rollout/config-writes.ts";
+import { missingConfigs } from "../rollout/drift/config-drift.ts";
+import { type DriftPlan, driftPlan, keysOf, writtenBack } from "../rollout/drift/drift-plan.ts";
+import type { MeshObservation, ObservedLease, ObservedPod } from "../rollout/observation.ts";
 import { runningSidecars, wantedDigestOf } from "../rollout/pod-checks.ts";
 import { isSwitched, type Wanted, wantedMesh } from "../rollout/wanted.ts";
 import { LeaseInHand } from "./lease-in-hand.ts";
@@ -15,7 +10,8 @@ import type { PassContext } from "./pass.ts";
 import type { PassMemory } from "./pass-memory.ts";
 import { poke } from "./poke.ts";
 import type { ClusterPorts } from "./ports.ts";
-import { reserveMs, Verification } from "./verification.ts";
+import { reserveMs, type ToVerify, Verification } from "./verification.ts";
+import { writeConfigs } from "./write-configs.ts";
 
 /** What a pass knows after it has written: the world as it is now, as far as this pass is concerned. */
 export interface Written {
@@ -74,7 +70,7 @@ export interface Before {
 }
 
 /** A pass while it holds the Lease. */
-interface Holder {
+export interface Holder {
   readonly ports: ClusterPorts;
   readonly context: PassContext;
   readonly memory: PassMemory;
@@ -89,10 +85,15 @@ async function writeAndTell(holder: Holder, before: Before): Promise<Written | "
     looked = await lookAndWrite(holder, before, false);
   }
   if (typeof looked === "string") return looked;
-  const { seen, wanted, refusal } = looked;
+  const { seen, wanted, refusal, drift } = looked;
   const pods = await ports.readPods();
+  // Without the pods nobody could tell what is gone from what never was.
+  const gone = before.pods
+    ? []
+    : missingConfigs(seen, wanted, pods, { nowMs: ports.nowMs(), writtenMs: memory.writtenAtMs });
+  const written = writtenBack([...looked.drift.due, ...gone], seen, memory.writtenAtMs ?? ports.nowMs());
   if ((await lease.keep()) === "lost" || (await pokeAll(holder, pods, wanted)) === "lost") return "lost";
-  const verification = await begun(holder, { seen, wanted, pods, number: lease.number });
+  const verification = await begun(holder, { seen, wanted, pods, number: lease.number, held: drift.held, written });
   if (verification === "lost") return "lost";
   const released = await lease.release();
   if (released === "lost") return "lost";
@@ -104,14 +105,16 @@ async function writeAndTell(holder: Holder, before: Before): Promise<Written | "
   return "again";
 }
 
-type Looked = Pick<Written, "seen" | "wanted" | "refusal">;
+interface Looked extends Pick<Written, "seen" | "wanted" | "refusal"> {
+  readonly drift: DriftPlan;
+}
 
 async function lookAndWrite(
   holder: Holder,
   { lease: leaseBefore, pods: podsBefore }: Before,
   isFirst: boolean,
 ): Promise<Looked | "again" | "lost"> {
-  const { ports, memory, lease } = holder;
+  const { ports, context, memory, lease } = holder;
   const seen = await ports.readMesh().catch(async (error: unknown) => {
     if (!isFirst) throw error;
     // Nothing is written yet, so the Lease need not expire before somebody looks again.
@@ -123,11 +126,14 @@ async function lookAndWrite(
   if ((await lease.keep()) === "lost") return "lost";
   // Somebody has put the Lease back to an earlier number: the next look takes a higher one.
   if (highestFencing(seen) > lease.number) return (await lease.release()) === "lost" ? "lost" : "again";
-  const left = podsBefore === undefined ? [] : orphans(seen, podsBefore, ports.nowMs());
+  const nowMs = ports.nowMs();
   const wanted = wantedMesh(seen, unknownAccounts(wantedMesh(seen), podsBefore ?? []));
-  memory.writtenAtMs = ports.nowMs();
-  const refusal = await writeConfigs(holder, { ...seen, lease: leaseBefore }, wanted, left);
-  return { seen, wanted, refusal };
+  const asBefore = { ...seen, lease: leaseBefore };
+  const drift = driftPlan(asBefore, wanted, { nowMs, pods: podsBefore, isForced: context.correct === true });
+  const left = podsBefore === undefined ? [] : orphans(seen, podsBefore, nowMs);
+  memory.writtenAtMs = nowMs;
+  const refusal = await writeConfigs(holder, asBefore, wanted, { held: keysOf(drift.held), orphans: left });
+  return { seen, wanted, refusal, drift };
 }
 
 /** Whoever cannot look has not been overtaken, as far as he knows. */
@@ -136,57 +142,10 @@ async function isLate(ports: ClusterPorts, { wanted }: Looked): Promise<boolean>
   return glance !== undefined && isSwitched(glance, wanted.target);
 }
 
-/** @returns what was answered with a refusal that is not about one account alone; the rest is written */
-async function writeConfigs(
-  { ports, context, memory, lease }: Holder,
-  seen: MeshObservation,
-  wanted: Wanted,
-  left: MeshObservation["configMaps"],
-): Promise<EgressError | undefined> {
-  const { apply, injection, restamp } = configWrites(seen, wanted, left);
-  const refused: RefusedAccount[] = [];
-  const applied = apply.map(async (write) => {
-    const outcome = await attempt(() => ports.applyConfigMap(write, wanted.running, lease.number));
-    // Whoever held a broken Lease may have died between writing a ConfigMap and poking its pods.
-    if (outcome === "done" && (write.changesFiles || restamp)) memory.suspects.add(keyOf(write));
-    if (!isAboutAccount(outcome)) return outcome;
-    refused.push({ account: accountKey(write.account), why: outcome.message });
-    context.log.error("account not written", { account: accountKey(write.account), problem: outcome.message });
-    // A rule that refuses everybody (RBAC) is the deployment's fault, and whoever runs the pass must hear of it.
-    return apply.length > 1 && refused.length === apply.length ? outcome : "refused";
-  });
-  const others = [
-    ...(injection ? [attempt(() => ports.applyInjection(wanted.injection))] : []),
-    ...left.map((map) => attempt(() => ports.deleteConfigMap(map))),
-  ];
-  const outcomes: readonly unknown[] = await Promise.all([...applied, ...others]);
-  memory.refused = refused;
-  return outcomes.find((outcome) => outcome instanceof EgressError);
-}
-
-function keyOf({ account, name }: ConfigMapWrite): string {
-  return `${account.namespace}/${name}`;
-}
-
-/** A refusal is an answer: the request is done with, and does not hold the others back. @throws what is none */
-async function attempt<T>(write: () => Promise<T>): Promise<T | EgressError> {
-  try {
-    return await write();
-  } catch (error) {
-    if (error instanceof EgressError && error.cause === undefined) return error;
-    throw error;
-  }
-}
-
-/** A quota or an admission policy of its namespace: trying again at once helps nobody, and its owner reads of it in the status. */
-function isAboutAccount(outcome: unknown): outcome is EgressError {
-  return outcome instanceof EgressError && (outcome.reason === "api-forbidden" || outcome.reason === "api-invalid");
-}
-
 /** Somebody who only asks may have written the status meanwhile; the Lease is not let go before it is true. */
 async function begun(
   { ports, context, memory, lease }: Holder,
-  task: Pick<Written, "seen" | "wanted" | "pods"> & { readonly number: number },
+  task: Pick<Written, "seen" | "wanted" | "pods"> & Pick<ToVerify, "number" | "held" | "written">,
 ): Promise<Verification | "lost"> {
   let { rollout } = task.seen;
   for (let tries = 0; tries < statusTries; tries++) {

@@ -18,6 +18,10 @@ export type LookResult =
 export interface SidecarFigures {
   readonly sidecars: number;
   readonly verified: number;
+  /** What is altered and not right yet. */
+  readonly findings: number;
+  /** Since the forwarder was last well; known to drift passes, where one is installed. */
+  readonly forwarderSilentMs?: number;
   /** From the first write to the last sidecar's answer. */
   readonly convergeMs?: number;
 }

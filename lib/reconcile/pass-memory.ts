@@ -1,4 +1,4 @@
-import type { RefusedAccount } from "../rollout/next-status.ts";
+import type { RefusedAccount } from "../rollout/conditions.ts";
 import type { Telling } from "./telling.ts";
 
 /** What a pass knows from one look to the next. */

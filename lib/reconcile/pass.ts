@@ -19,6 +19,8 @@ export interface PassContext {
     /** ISO 8601. */
     readonly occurredAt?: string;
   };
+  /** What is altered is written back whatever the mesh's mode and backoff say. */
+  readonly correct?: boolean;
   /** Until whoever runs the pass ends it, without any reserve. */
   msLeft(): number;
   /** Result events, in order; awaited. */
@@ -47,6 +49,10 @@ export interface PassFigures {
   readonly asks: number;
   readonly sidecars: number;
   readonly verified: number;
+  /** What is altered and not right yet. */
+  readonly findings: number;
+  /** Since the forwarder was last well; known to drift passes, where one is installed. */
+  readonly forwarderSilentMs?: number;
   readonly tookMs: number;
   /** From the first write to the last sidecar's answer; absent when the pass converged nothing. */
   readonly convergeMs?: number;

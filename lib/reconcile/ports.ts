@@ -1,6 +1,7 @@
 import type { MeshInjectionSpec } from "../mesh/injection.ts";
 import type { RunningSettings } from "../mesh/running-settings.ts";
 import type { ConfigMapWrite } from "../rollout/config-writes.ts";
+import type { Survey } from "../rollout/drift/survey.ts";
 import type {
   Answer,
   Glance,
@@ -21,6 +22,8 @@ export interface ClusterPorts {
   readMesh(glance?: Glance): Promise<MeshObservation>;
   /** Injected pods that have not finished, of the whole cluster. */
   readPods(): Promise<readonly ObservedPod[]>;
+  /** What passes never write: guards, pods without the right sidecar, the forwarder. For drift passes; a list and some thirty reads. */
+  survey(): Promise<Survey>;
 
   /**
    * @param atLeast  the new number is above this and above the Lease's own

@@ -1,5 +1,6 @@
 import { EgressError } from "../errors.ts";
 import { configWrites, highestFencing, isEmpty, orphans, unknownAccounts } from "../rollout/config-writes.ts";
+import { driftPlan, keysOf, mayHoldBack } from "../rollout/drift/drift-plan.ts";
 import type { MeshObservation, ObservedPod } from "../rollout/observation.ts";
 import type { Condition } from "../rollout/status.ts";
 import { isSwitched, type Wanted, wantedMesh } from "../rollout/wanted.ts";
@@ -91,7 +92,7 @@ function isWitness({ hint: { testimony = {} } }: PassContext): boolean {
   return testimony.auditUser !== undefined || testimony.revision !== undefined;
 }
 
-const none: SidecarFigures = { sidecars: 0, verified: 0 };
+const none: SidecarFigures = { sidecars: 0, verified: 0, findings: 0 };
 
 async function lookAndAct(ports: ClusterPorts, context: PassContext, memory: PassMemory): Promise<LookResult> {
   memory.refused = [];
@@ -109,13 +110,23 @@ async function lookAndAct(ports: ClusterPorts, context: PassContext, memory: Pas
   const seen = await ports.readMesh(glance);
   const before = { lease, fencing: highestFencing(seen) };
   const wanted = wantedMesh(seen);
-  if (!isEmpty(configWrites(seen, wanted))) return underLease(ports, context, before, memory);
-  const pods = await ports.readPods();
+  // What is gone may be left so on purpose, and only the pods tell it from what is new.
+  const early = mayHoldBack(seen) && configWrites(seen, wanted, nothing).apply.length > 0;
+  let pods = early ? await ports.readPods() : undefined;
+  const isForced = context.correct === true;
+  const { held } = driftPlan(seen, wanted, { nowMs: ports.nowMs(), pods, isForced });
+  if (!isEmpty(configWrites(seen, wanted, keysOf(held)))) {
+    return underLease(ports, context, { ...before, ...(pods ? { pods } : {}) }, memory);
+  }
+  pods ??= await ports.readPods();
   if (mustWriteForPods(seen, wanted, pods, ports.nowMs())) {
     return underLease(ports, context, { ...before, pods }, memory);
   }
-  return new Verification(ports, context, { seen, wanted, pods, memory, number: seen.lease?.transitions ?? 0 }).run();
+  const number = seen.lease?.transitions ?? 0;
+  return new Verification(ports, context, { seen, wanted, pods, memory, number, held, written: [] }).run();
 }
+
+const nothing: ReadonlySet<string> = new Set();
 
 async function underLease(
   ports: ClusterPorts,

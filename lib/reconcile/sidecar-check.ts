@@ -22,6 +22,8 @@ export interface Check {
   asking: boolean;
   /** At its first answer; an earlier configuration may have been refused. */
   refusedBefore?: number;
+  /** It ran what it must when the mesh had arrived there. */
+  readonly hadItsTime: boolean;
 }
 
 /** How a list of pods is taken over. */
@@ -60,5 +62,6 @@ export function newCheck(
     nextAskMs: justPoked ? nowMs + firstAskMs : nowMs,
     paceMs: firstAskMs,
     asking: false,
+    hadItsTime,
   };
 }

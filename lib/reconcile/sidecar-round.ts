@@ -1,8 +1,9 @@
 import { drainSeconds } from "../envoy/bootstrap.ts";
-import type { Answer, ObservedPod } from "../rollout/observation.ts";
+import { type Answer, type ObservedPod, podKey } from "../rollout/observation.ts";
 import {
   deadlineMs,
   isPokedFor,
+  type PodState,
   podState,
   podsToAsk,
   repokeAfterMs,
@@ -30,6 +31,18 @@ const openConnectionAskMs = 500;
  */
 const lookerWaitMs = 6_000;
 
+export interface RoundOptions {
+  /**
+   * Waits for every sidecar and for the cut; otherwise only for those that it has poked itself, and the rest is asked
+   * once: whoever wrote waits for them, and many that wait would be in each other's way.
+   */
+  readonly isPatient: boolean;
+  /** ConfigMaps, as `namespace/name`, that are another's work and stay so: nothing that their pods say verifies them. */
+  readonly altered: ReadonlySet<string>;
+  /** Sidecars that have strayed are left as they are; those known already, as `namespace/name`. */
+  readonly detected?: ReadonlySet<string> | undefined;
+}
+
 /**
  * The sidecars of one pass, each asked at its own pace: one that hangs holds no other back.
  *
@@ -40,6 +53,8 @@ export class SidecarRound {
   readonly #log: PassLog;
   readonly #wanted: Wanted;
   readonly #isPatient: boolean;
+  readonly #altered: ReadonlySet<string>;
+  readonly #detected: ReadonlySet<string> | undefined;
   #checks = new Map<string, Check>();
   #inFlight = 0;
   /** Of the requests in flight: one promise for all, since every wait on each of thousands would stay in memory with it. */
@@ -47,21 +62,20 @@ export class SidecarRound {
   #failure: unknown;
   #isOver = false;
 
-  /**
-   * @param isPatient  waits for every sidecar and for the cut; otherwise only for those that it has poked itself, and the
-   *                   rest is asked once: whoever wrote waits for them, and many that wait would be in each other's way
-   */
-  constructor(ports: ClusterPorts, log: PassLog, wanted: Wanted, isPatient: boolean) {
+  constructor(ports: ClusterPorts, log: PassLog, wanted: Wanted, { isPatient, altered, detected }: RoundOptions) {
     this.#ports = ports;
     this.#log = log;
     this.#wanted = wanted;
     this.#isPatient = isPatient;
+    this.#altered = altered;
+    this.#detected = detected;
   }
 
   /** Takes over a list of pods: those gone are forgotten, those known keep their state. */
   adopt(pods: readonly ObservedPod[], options: Adoption): void {
     const now = this.#ports.nowMs();
-    const due = new Set(podsToAsk(pods, this.#wanted, options.everybody, options.suspects));
+    const toAsk = new Set([...options.suspects, ...this.#altered]);
+    const due = new Set(podsToAsk(pods, this.#wanted, options.everybody, toAsk));
     const next = new Map<string, Check>();
     for (const pod of runningSidecars(pods)) {
       const key = `${pod.uid} ${pod.sidecarStartedAtMs}`;
@@ -118,6 +132,7 @@ export class SidecarRound {
     const { state } = check;
     if (state === "trusted") return false;
     if (state === "not-asked") return true;
+    if (state.kind === "altered" || this.#isLeft(check)) return false;
     if (!this.#isPatient && (state.kind === "verified" || !check.poked)) return false;
     if (state.kind === "verified") {
       return (
@@ -129,6 +144,12 @@ export class SidecarRound {
     // Going, it may get no new files; only whether it still lets something out is of interest.
     if (check.pod.terminating && (state.kind === "silent" || this.#wanted.target.egress)) return false;
     return this.#ports.nowMs() - check.sinceMs < (this.#isPatient ? deadlineMs : lookerWaitMs);
+  }
+
+  /** Strayed, in a mesh that only detects. */
+  #isLeft({ pod, hadItsTime, suspect, state }: Check): boolean {
+    if (this.#detected === undefined || suspect || typeof state === "string" || state.kind === "verified") return false;
+    return state.kind !== "silent" && (hadItsTime || this.#detected.has(podKey(pod)));
   }
 
   #ask(check: Check): void {
@@ -153,8 +174,12 @@ export class SidecarRound {
     const digest = wantedDigestOf(check.pod, this.#wanted);
     const now = this.#ports.nowMs();
     if (answer.kind === "answered") check.refusedBefore ??= answer.says.refusedUpdates;
-    const state = podState(check.pod, answer, digest ?? "no configuration", check.refusedBefore ?? 0);
+    const isAltered = answer.kind === "answered" && this.#altered.has(`${check.pod.namespace}/${check.pod.configMap}`);
+    const state: PodState = isAltered
+      ? { kind: "altered", egress: undefined }
+      : podState(check.pod, answer, digest ?? "no configuration", check.refusedBefore ?? 0);
     check.state = state;
+    if (state.kind === "altered") return;
     if (state.kind === "verified") {
       check.nextAskMs = now + (state.openEgress > 0 ? openConnectionAskMs : drainSeconds * 1_000);
       // What its annotation said when pods were listed is gone if it was poked since.
@@ -167,7 +192,7 @@ export class SidecarRound {
     }
     check.paceMs = Math.min(check.paceMs * askGrowth, this.#slowestMs);
     check.nextAskMs = now + check.paceMs;
-    if (check.pod.terminating) return;
+    if (check.pod.terminating || this.#isLeft(check)) return;
     if (!check.poked) {
       const isPokedAlready = check.pod.poke?.digest === digest;
       if (isPokedAlready && (state.kind === "silent" || !this.#isPatient)) return;

@@ -1,4 +1,8 @@
 import { canonicalJson, type Json } from "../envoy/canonical-json.ts";
+import type { HeldDrift } from "../rollout/drift/correction.ts";
+import type { Finding } from "../rollout/drift/finding.ts";
+import type { WrittenBack } from "../rollout/drift/next-drift.ts";
+import { settlement, strayedPods } from "../rollout/drift/pod-drift.ts";
 import { nextStatus } from "../rollout/next-status.ts";
 import type { MeshObservation } from "../rollout/observation.ts";
 import { announcements } from "../rollout/result-events.ts";
@@ -18,6 +22,10 @@ export interface StatusTask {
   readonly seen: MeshObservation;
   readonly wanted: Wanted;
   readonly memory: PassMemory;
+  /** ConfigMaps that are altered, and left so for now. */
+  readonly held: readonly HeldDrift[];
+  /** Alterations that this pass has just written back. */
+  readonly written: readonly WrittenBack[];
 }
 
 /** Writes the status when it has something new to tell, and knows what of it is to be announced. */
@@ -29,6 +37,11 @@ export class StatusKeeper {
   #resourceVersion: string | undefined;
   #writtenMs: number;
   #convergeMs: number | undefined;
+  /** Told once: from then on the status knows of them. */
+  #written: readonly WrittenBack[];
+  /** What else was found, once somebody has looked. */
+  surveyed: readonly Finding[] | undefined;
+  forwarderSilentMs: number | undefined;
 
   constructor(ports: ClusterPorts, context: PassContext, task: StatusTask) {
     this.#ports = ports;
@@ -37,13 +50,17 @@ export class StatusKeeper {
     this.last = task.seen.rollout?.status ?? {};
     this.#resourceVersion = task.seen.rollout?.resourceVersion;
     this.#writtenMs = ports.nowMs();
+    this.#written = task.written;
   }
 
   get sidecars(): SidecarFigures {
     const { total = 0, verified = 0 } = this.last.sidecars ?? {};
+    const { findings = [], more = 0 } = this.last.drift ?? {};
     return {
       sidecars: total,
       verified,
+      findings: findings.length + more,
+      ...(this.forwarderSilentMs === undefined ? {} : { forwarderSilentMs: this.forwarderSilentMs }),
       ...(this.#convergeMs === undefined ? {} : { convergeMs: this.#convergeMs }),
     };
   }
@@ -55,16 +72,26 @@ export class StatusKeeper {
 
   /** @param final  nothing more will be learnt: write whatever is new */
   async keep(checked: readonly CheckedPod[], final: boolean): Promise<"kept" | "conflict"> {
-    const { wanted, seen, memory } = this.#task;
+    const { wanted, seen, memory, held } = this.#task;
     const nowMs = this.#ports.nowMs();
     const hint = this.#context.hint;
+    const tally = tallyOf(checked, this.last, wanted.target, nowMs);
     const next = nextStatus(this.last, {
       nowMs,
       startedMs: memory.writtenAtMs ?? nowMs,
       osmConfig: seen.osmConfig,
       wanted,
-      tally: tallyOf(checked, this.last, wanted.target, nowMs),
+      tally,
       refused: memory.refused ?? [],
+      drift: {
+        mode: this.#context.correct ? "correct" : (seen.rollout?.spec?.drift ?? "correct"),
+        held,
+        written: this.#written,
+        strayed: strayedPods(checked, { seen, wanted, nowMs }),
+        ...settlement(checked, tally),
+        ...(this.surveyed === undefined ? {} : { surveyed: this.surveyed }),
+        isCheck: final && this.#context.kind === "drift",
+      },
       source: hint.source,
       ...(hint.actor === undefined ? {} : { actor: hint.actor }),
       ...(hint.resourceVersion === undefined ? {} : { resourceVersion: hint.resourceVersion }),
@@ -74,11 +101,13 @@ export class StatusKeeper {
     if (!final && !isTurn(this.last, next) && nowMs - this.#writtenMs < statusPaceMs) return "kept";
 
     const written = await this.#ports.writeStatus(next, this.#resourceVersion);
-    if (written === "conflict") return "conflict";
+    // Whoever wrote meanwhile has looked as well; that this one has is not worth another look.
+    if (written === "conflict") return isOnlyCheck(this.last, next) ? "kept" : "conflict";
     const before = this.last;
     this.last = next;
     this.#resourceVersion = written;
     this.#writtenMs = nowMs;
+    this.#written = [];
     // Also by a pass that has only waited for what another had begun.
     if (hasConverged(before, next)) this.#convergeMs ??= nowMs - Date.parse(next.startedAt ?? "");
     // Told apart from the writing, so that a bus that hangs is never waited for with the Lease in hand.
@@ -96,6 +125,12 @@ function same(left: RolloutStatus, right: RolloutStatus): boolean {
   return text(left) === text(right);
 }
 
+function isOnlyCheck(before: RolloutStatus, after: RolloutStatus): boolean {
+  const { checkedAt: _, ...drift } = after.drift ?? {};
+  const { checkedAt } = before.drift ?? {};
+  return same(before, { ...after, drift: { ...drift, ...(checkedAt === undefined ? {} : { checkedAt }) } });
+}
+
 /** Through JSON, which drops what is undefined, as the API server would. */
 function text(status: RolloutStatus): string {
   return canonicalJson(JSON.parse(JSON.stringify(status)) as Json);
@@ -111,6 +146,8 @@ function isTurn(before: RolloutStatus, after: RolloutStatus): boolean {
     // Nobody tells it twice: it must not wait, and be lost with a pass that is overtaken.
     ...(status.history ?? []).map(({ revision, users = [] }) => [revision, ...users].join()),
     ...(status.conditions ?? []).map((condition) => `${condition.type} ${condition.status}`),
+    ...(status.drift?.findings ?? []).map(({ object, action, times }) => [object, action, times].join()),
+    status.drift?.history?.[0]?.endedAt,
   ];
   return turns(before).join() !== turns(after).join();
 }

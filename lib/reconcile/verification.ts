@@ -1,4 +1,6 @@
-import type { ObservedPod } from "../rollout/observation.ts";
+import { keysOf } from "../rollout/drift/drift-plan.ts";
+import { surveyFindings } from "../rollout/drift/survey-findings.ts";
+import type { MeshObservation, ObservedPod } from "../rollout/observation.ts";
 import { conditionOf, type RolloutStatus, unmetCondition } from "../rollout/status.ts";
 import type { Wanted } from "../rollout/wanted.ts";
 import type { LookResult } from "./look-result.ts";
@@ -36,17 +38,24 @@ export class Verification {
   readonly #telling: Telling;
   /** Also of the pods that appear while the pass waits: a poke on one is no answer as long as the mesh is not verified. */
   readonly #everybody: boolean;
+  /** Runs beside the asking; undefined when it is done, or nobody has asked for it. */
+  #surveying: Promise<void> | undefined;
 
   constructor(ports: ClusterPorts, context: PassContext, task: ToVerify) {
-    const { seen, wanted, pods, memory, number } = task;
+    const { seen, wanted, pods, memory, number, held, written } = task;
     this.#ports = ports;
     this.#context = context;
     this.#number = number;
     this.#wanted = wanted;
     this.#telling = memory.telling;
     const isPatient = memory.writtenAtMs !== undefined || context.kind === "drift";
-    this.#round = new SidecarRound(ports, context.log, wanted, isPatient);
-    this.#status = new StatusKeeper(ports, context, { seen, wanted, memory });
+    const altered = keysOf(held.filter(({ isMissing }) => !isMissing));
+    this.#round = new SidecarRound(ports, context.log, wanted, {
+      isPatient,
+      altered,
+      detected: detectedPods(seen, context),
+    });
+    this.#status = new StatusKeeper(ports, context, { seen, wanted, memory, held, written });
     this.#everybody = context.kind === "drift" || !isVerified(this.#status.last, wanted);
     const { last } = this.#status;
     const convergedMs = stands(last, wanted) ? Date.parse(last.convergedAt ?? "") : undefined;
@@ -91,6 +100,7 @@ export class Verification {
 
   async #untilFinished(): Promise<LookResult> {
     const ports = this.#ports;
+    if (this.#context.kind === "drift") this.#surveying = this.#survey();
     const result = (kind: "settled" | "superseded" | "out-of-time"): LookResult => ({
       kind,
       sidecars: this.#status.sidecars,
@@ -99,13 +109,14 @@ export class Verification {
     let leaseLookedMs = ports.nowMs();
     let relistDueMs = ports.nowMs() + relistMs;
     for (;;) {
-      const finished = !this.#round.unresolved;
+      const finished = !this.#round.unresolved && this.#surveying === undefined;
       const outOfTime = this.#context.msLeft() < reserveMs;
       if ((await this.#keep(finished || outOfTime)) === "conflict") return { kind: "again" };
       this.announce();
       if (finished) return result("settled");
       if (outOfTime) return result("out-of-time");
-      await this.#round.step(tickMs);
+      if (this.#round.unresolved) await this.#round.step(tickMs);
+      else await Promise.race([this.#surveying, ports.sleep(tickMs)]);
       const now = ports.nowMs();
       if (now - leaseLookedMs >= leaseLookMs) {
         leaseLookedMs = now;
@@ -121,11 +132,31 @@ export class Verification {
     }
   }
 
+  /** What cannot be surveyed says nothing about the sidecars: the pass goes on without. */
+  async #survey(): Promise<void> {
+    try {
+      const survey = await this.#ports.survey();
+      this.#status.surveyed = surveyFindings(survey);
+      this.#status.forwarderSilentMs = survey.forwarderSilentMs;
+    } catch (error) {
+      const problem = error instanceof Error ? error.message : String(error);
+      this.#context.log.warn("cluster not surveyed", { problem });
+    }
+    this.#surveying = undefined;
+  }
+
   /** What stands is not taken back just because it is being asked again: first every pod has its say. */
   async #keep(final: boolean): Promise<"kept" | "conflict"> {
     if (stands(this.#status.last, this.#wanted) && this.#round.isPresumed) return "kept";
     return this.#status.keep(this.#round.checked, final);
   }
+}
+
+/** Pods known to have strayed, where they are only to be reported. */
+function detectedPods({ rollout }: MeshObservation, { correct }: PassContext): ReadonlySet<string> | undefined {
+  if (rollout?.spec?.drift !== "detect" || correct) return undefined;
+  const detected = (rollout.status.drift?.findings ?? []).filter(({ action }) => action === "Detected");
+  return new Set(detected.map(({ object }) => object.replace(/^Pod /, "")));
 }
 
 function stands(status: RolloutStatus, { target }: Wanted): boolean {

@@ -22,16 +22,20 @@ export interface ConfigMapWrite extends WantedConfig {
   readonly name: string;
   /** The bytes differ, so pods must look; otherwise only the fencing number is new. */
   readonly changesFiles: boolean;
+  /** Somebody has made it immutable: it can only be deleted and made anew. */
+  readonly isImmutable: boolean;
 }
 
 /**
  * Nothing to write makes three empty fields; every other case takes the Lease.
  *
  * @param leaving  ConfigMaps that are to be deleted, and so left alone
+ * @param held     `namespace/name` of ConfigMaps that are altered, and left so for now
  */
 export function configWrites(
   seen: MeshObservation,
   wanted: Wanted,
+  held: ReadonlySet<string>,
   leaving: readonly SidecarConfigMap[] = [],
 ): ConfigWrites {
   const restamp = leaseIsBroken(seen);
@@ -41,12 +45,14 @@ export function configWrites(
   for (const { account, config } of wanted.configs.values()) {
     const name = sidecarConfigName(account.name);
     const key = `${account.namespace}/${name}`;
-    if (left.has(key)) continue;
+    if (left.has(key) || held.has(key)) continue;
     const map = existing.get(key);
     const changesFiles = differs(map, config.files);
     // Settings without an effect on the bytes yet (permissive, and no Service) are what is kept if the next are bad.
-    const changes = changesFiles || !isDeepStrictEqual(map?.settings, wanted.running);
-    if (changes || restamp) apply.push({ account, config, name, changesFiles });
+    const isOther = changesFiles || !isDeepStrictEqual(map?.settings, wanted.running);
+    const isImmutable = map?.immutable === true;
+    const isAltered = isImmutable || map?.writers !== undefined;
+    if (isOther || isAltered || restamp) apply.push({ account, config, name, changesFiles, isImmutable });
   }
   return { apply, injection: injectionDiffers(seen, wanted), restamp };
 }
@@ -87,7 +93,7 @@ export function unknownAccounts(wanted: Wanted, pods: readonly ObservedPod[]): r
     .filter((account) => !wanted.configs.has(accountKey(account)));
 }
 
-function leaseIsBroken(seen: MeshObservation): boolean {
+export function leaseIsBroken(seen: MeshObservation): boolean {
   return seen.lease === undefined || (seen.lease.holder !== "" && seen.lease.expired);
 }
 

@@ -50,12 +50,33 @@ export interface SidecarConfigMap {
   readonly settings: RunningSettings | undefined;
   /** 0 where the annotation is missing, no number, or too high to be a Lease's. */
   readonly fencing: number;
+  readonly immutable?: true;
+  /** RFC 3339: when the reconciler applied it last, as far as it owns anything of it. */
+  readonly appliedAt?: string;
+  /** By field, e.g. `data.lds.json`: who wrote it last, where that is not the reconciler. */
+  readonly writers?: Readonly<Record<string, Writer>>;
+}
+
+/** As `managedFields` tell it. */
+export interface Writer {
+  readonly manager: string;
+  /** RFC 3339, in whole seconds. */
+  readonly at?: string;
 }
 
 export interface ObservedRollout {
   readonly resourceVersion: string;
+  readonly spec?: RolloutSpec;
   readonly status: RolloutStatus;
 }
+
+/** What the mesh's owner wants of a rollout. */
+export interface RolloutSpec {
+  /** What is found altered is written back, or only reported. Absent: correct. */
+  readonly drift?: DriftMode;
+}
+
+export type DriftMode = "correct" | "detect";
 
 export interface ObservedLease {
   readonly resourceVersion: string;

@@ -18,6 +18,8 @@ export type PodState =
     }
   /** The same, and it has refused an update while it was watched. */
   | { readonly kind: "rejected"; readonly egress: boolean | undefined }
+  /** Answers, but its ConfigMap is another's work and stays so for now: what it calls its version counts for nothing. */
+  | { readonly kind: "altered"; readonly egress: undefined }
   | { readonly kind: "silent"; readonly why: string; readonly terminating: boolean };
 
 /**
@@ -60,6 +62,8 @@ export function describeState(state: PodState): string {
       return `OtherVersion: runs ${state.runs.slice(0, maxQuotedVersion)}`;
     case "rejected":
       return "Rejected: Envoy refused the configuration";
+    case "altered":
+      return "Altered: its ConfigMap is not the reconciler's";
     case "silent":
       return state.terminating ? "Terminating" : `NoAnswer: ${state.why}`;
   }

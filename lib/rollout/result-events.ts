@@ -1,5 +1,6 @@
 import type { ResultEvent } from "../events/result-event.ts";
 import { mode } from "../mesh/mode.ts";
+import { driftAnnouncements } from "./drift/drift-events.ts";
 import { conditionOf, type RolloutStatus } from "./status.ts";
 
 /** A Kubernetes Event on osm-config. */
@@ -82,7 +83,8 @@ export function announcements(before: RolloutStatus, after: RolloutStatus, corre
       message: `no egress connection is open, ${entry.cutTookMs} ms after the change was taken up`,
     });
   }
-  return { bus, kubernetes };
+  const drift = driftAnnouncements(before.drift, after.drift, correlationId);
+  return { bus: [...bus, ...drift.bus], kubernetes: [...kubernetes, ...drift.kubernetes] };
 }
 
 function rejectedAnew(before: RolloutStatus, after: RolloutStatus): boolean {

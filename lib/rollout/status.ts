@@ -1,3 +1,5 @@
+import type { DriftStatus } from "./drift/drift-status.ts";
+
 /** `EgressRollout.status`: what people and machines read. Times are RFC 3339 with milliseconds. */
 export interface RolloutStatus {
   readonly observed?: ObservedValue;
@@ -13,6 +15,7 @@ export interface RolloutStatus {
   readonly convergedAt?: string;
   readonly cutAt?: string;
   readonly conditions?: readonly Condition[];
+  readonly drift?: DriftStatus;
   /** Newest first, at most 20. */
   readonly history?: readonly HistoryEntry[];
 }

@@ -91,14 +91,16 @@ export function tallyOf(checked: readonly CheckedPod[], before: RolloutStatus, t
     else if (state.egress === target.egress) differingSwitched++;
     // What it has not taken yet is its own matter; that it lets traffic out is everybody's.
     const isOpposite = state.kind !== "silent" && state.egress === !target.egress;
-    if (isOpposite || (state.kind !== "silent" && !(startedLater && inTime))) unverified.push(name);
-    if (startedLater && inTime) continue;
+    const mayBeLate = startedLater && inTime && state.kind !== "altered";
+    if (isOpposite || (state.kind !== "silent" && !mayBeLate)) unverified.push(name);
+    if (mayBeLate || (startedLater && inTime && state.kind === "silent")) continue;
     // A kubelet may give a pod that is going no new files any more.
     if (pod.terminating || (state.kind === "silent" && !inTime)) {
       excused.push(name);
       continue;
     }
-    (inTime ? pending : wrong).push(name);
+    // Nobody gives it another configuration for now.
+    (inTime && state.kind !== "altered" ? pending : wrong).push(name);
     const isOff = state.kind === "silent" ? ranAtSwitch : state.egress !== target.egress;
     if (isOff) offValue.push(name);
   }

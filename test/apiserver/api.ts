@@ -13,6 +13,17 @@ export function connectAs(name: IdentityName): KubeConnection {
   return openTokenConnection({ server: url, caData, token: async () => token });
 }
 
+/** The same for a command. */
+export function kubeconfigOf(name: IdentityName): object {
+  const { url, caData, tokens } = inject("apiServer");
+  return {
+    clusters: [{ name: "c", cluster: { server: url, "certificate-authority-data": caData } }],
+    users: [{ name, user: { token: tokens[name] } }],
+    contexts: [{ name: "c", context: { cluster: "c", user: name } }],
+    "current-context": "c",
+  };
+}
+
 /** POST, and whatever the server says. */
 export function create(connection: KubeConnection, object: KubeObject, dryRun = false): Promise<KubeResponse> {
   return connection.send({

@@ -6,7 +6,9 @@ import { injectionBinding, injectionPolicy } from "#deploy/injection/policy.ts";
 import { meshInjection, osmNamespaceObject } from "#deploy/osm-config.ts";
 import { defaults } from "#deploy/parameters.ts";
 import type { KubeObject } from "#lib/kube/objects.ts";
-import { annotations } from "#lib/mesh/names.ts";
+import { decodeNamespace, decodeSidecarPod } from "#lib/kube/sidecar-pods.ts";
+import { isToBeInjected } from "#lib/mesh/injection-rule.ts";
+import { annotations, meshPlace } from "#lib/mesh/names.ts";
 import { sidecarConfigName } from "#lib/mesh/sidecar-config-name.ts";
 import { eventually } from "#test/eventually.ts";
 import { applyAll, bodyOf, connectAs, create, mergePatch, messageOf, remove } from "./api.ts";
@@ -15,6 +17,22 @@ import { appContainer, namespace, pod, type StoredPod, serviceAccount } from "./
 const admin = connectAs("admin");
 const longAccount = "a".repeat(245);
 const parameter = meshInjection(defaults);
+
+const namespaces = [
+  namespace("in-on", "enabled"),
+  namespace("in-off", "disabled"),
+  namespace("in-plain"),
+  namespace("in-typo", "enabeld"),
+  namespace("in-unlabelled", "enabled", false),
+];
+
+/** What the rule says that looks at pods which run already. */
+function isToBe(object: KubeObject): boolean {
+  const its = namespaces.find(({ metadata }) => metadata.name === object.metadata.namespace);
+  const { injection } = decodeSidecarPod(object) ?? {};
+  if (!its || !injection) throw new Error(`no namespace of the tests: ${object.metadata.namespace}`);
+  return isToBeInjected(decodeNamespace(its), injection, meshPlace);
+}
 
 /** What the API server would store. */
 async function admitted(object: KubeObject): Promise<StoredPod> {
@@ -43,15 +61,9 @@ beforeAll(async () => {
     injectionPolicy(),
     podPolicyBinding(defaults),
     injectionBinding(defaults),
-    namespace("in-on", "enabled"),
-    namespace("in-off", "disabled"),
-    namespace("in-plain"),
-    namespace("in-typo", "enabeld"),
-    namespace("in-unlabelled", "enabled", false),
+    ...namespaces,
   ]);
-  for (const name of ["in-on", "in-off", "in-plain", "in-typo", "in-unlabelled"]) {
-    await applyAll(admin, [serviceAccount(name)]);
-  }
+  for (const { metadata } of namespaces) await applyAll(admin, [serviceAccount(metadata.name)]);
   await applyAll(admin, [serviceAccount("in-on", longAccount), serviceAccount("in-on", "b".repeat(241))]);
   await eventually("the policies are in force", async () => {
     const injected = await create(admin, pod("in-on"), true);
@@ -81,8 +93,10 @@ describe("who is injected", () => {
     ["in-unlabelled", undefined, false],
     ["in-unlabelled", "enabled", false],
   ])("namespace %s, pod %j: %j", async (where, wish, injected) => {
-    const stored = await admitted(pod(where, {}, wish === undefined ? {} : { [annotations.injection]: wish }));
+    const object = pod(where, {}, wish === undefined ? {} : { [annotations.injection]: wish });
+    const stored = await admitted(object);
     expect(isInjected(stored)).toBe(injected);
+    expect(isToBe(object)).toBe(injected);
     expect(stored.spec.initContainers?.length ?? 0).toBe(injected ? 2 : 0);
   });
 
@@ -107,8 +121,9 @@ describe("who is injected", () => {
     ["Windows by os", { os: { name: "windows" } }, {}],
     ["Windows by node selector", { nodeSelector: { "kubernetes.io/os": "windows" } }, {}],
   ])("never: %s", async (_what, spec, more) => {
-    const stored = await admitted(pod("in-on", spec, { [annotations.injection]: "enabled", ...more }));
-    expect(stored.spec.initContainers).toBeUndefined();
+    const object = pod("in-on", spec, { [annotations.injection]: "enabled", ...more });
+    expect((await admitted(object)).spec.initContainers).toBeUndefined();
+    expect(isToBe(object)).toBe(false);
   });
 
   test("never: a mirror pod", async () => {
@@ -120,13 +135,13 @@ describe("who is injected", () => {
     );
     const stored = await admitted(mirror);
     expect(stored.spec.initContainers).toBeUndefined();
+    expect(isToBe(mirror)).toBe(false);
   });
 
   test("Linux said in so many words is injected", async () => {
-    const stored = await admitted(
-      pod("in-on", { os: { name: "linux" }, nodeSelector: { "kubernetes.io/os": "linux" } }),
-    );
-    expect(isInjected(stored)).toBe(true);
+    const object = pod("in-on", { os: { name: "linux" }, nodeSelector: { "kubernetes.io/os": "linux" } });
+    expect(isInjected(await admitted(object))).toBe(true);
+    expect(isToBe(object)).toBe(true);
   });
 });
 

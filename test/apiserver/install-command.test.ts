@@ -1,13 +1,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { egressRollout, osmConfig } from "#deploy/osm-config.ts";
 import { defaults } from "#deploy/parameters.ts";
 import { program } from "#lib/cli/main.ts";
 import { objectPath } from "#lib/kube/kinds.ts";
 import type { RolloutStatus } from "#lib/rollout/status.ts";
-import { connectAs, remove } from "./api.ts";
+import { connectAs, kubeconfigOf, remove } from "./api.ts";
 
 const admin = connectAs("admin");
 let directory = "";
@@ -37,14 +37,7 @@ async function statusSays(egress: boolean): Promise<void> {
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), "osm-install-"));
-  const { url, caData, tokens } = inject("apiServer");
-  const config = {
-    clusters: [{ name: "c", cluster: { server: url, "certificate-authority-data": caData } }],
-    users: [{ name: "admin", user: { token: tokens["admin"] } }],
-    contexts: [{ name: "c", context: { cluster: "c", user: "admin" } }],
-    "current-context": "c",
-  };
-  writeFileSync(join(directory, "config"), JSON.stringify(config));
+  writeFileSync(join(directory, "config"), JSON.stringify(kubeconfigOf("admin")));
   await remove(admin, egressRollout(defaults));
   await remove(admin, osmConfig(defaults));
 });

@@ -3,13 +3,12 @@ import { busOf, type ForwarderDeployment } from "#deploy/forwarder.ts";
 import { manifests } from "#deploy/manifests.ts";
 import { egressRollout, meshInjection, osmConfig } from "#deploy/osm-config.ts";
 import { defaults } from "#deploy/parameters.ts";
-import { type Installation, installationOf } from "#lib/cli/install.ts";
 import { type InstallOptions, parametersOf } from "#lib/cli/install-options.ts";
-import { readInstalled } from "#lib/cli/installed.ts";
 import { program } from "#lib/cli/main.ts";
 import { objectPath } from "#lib/kube/kinds.ts";
 import type { KubeObject } from "#lib/kube/objects.ts";
 import { applyAll, bodyOf, connectAs, create, mergePatch, remove } from "./api.ts";
+import { install } from "./installation.ts";
 
 const admin = connectAs("admin");
 
@@ -22,22 +21,6 @@ async function stored(object: KubeObject): Promise<Stored> {
   const response = await admin.send({ method: "GET", path: objectPath(object) });
   expect([object.kind, object.metadata.name, response.status]).toEqual([object.kind, object.metadata.name, 200]);
   return bodyOf<Stored>(response);
-}
-
-interface Result {
-  /** What each step said. */
-  readonly said: readonly (string | undefined)[];
-  readonly change: ReturnType<Installation["change"]>;
-}
-
-/** As the command does it, with these flags. */
-async function install(flags: Partial<InstallOptions> = {}, osmNamespace = "osm-system"): Promise<Result> {
-  const options = { meshName: "osm", output: "yaml", ...flags } as const;
-  const parameters = parametersOf(options, osmNamespace, await readInstalled(admin, osmNamespace));
-  const installation = installationOf(admin, parameters);
-  const said: (string | undefined)[] = [];
-  for (const step of installation.steps) said.push(await step.run(() => undefined));
-  return { said, change: installation.change() };
 }
 
 const { strict, ...always } = manifests(defaults);

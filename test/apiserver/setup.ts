@@ -11,6 +11,8 @@ export const identities = {
   reconcilerUnbound: { user: "leaked", groups: ["osm:reconcilers", "system:masters"] },
   /** No right at all. */
   nobody: { user: "nobody", groups: [] },
+  /** What a test grants, for as long as it does. */
+  restarter: { user: "restarter", groups: [] },
 } as const satisfies Record<string, Identity>;
 
 export type IdentityName = keyof typeof identities;

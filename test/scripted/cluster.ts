@@ -1,8 +1,10 @@
 import type { EgressError } from "#lib/errors.ts";
 import type { MeshService } from "#lib/mesh/in-mesh.ts";
 import type { MeshInjectionSpec } from "#lib/mesh/injection.ts";
+import { meshPlace } from "#lib/mesh/names.ts";
 import { sidecarConfigName } from "#lib/mesh/sidecar-config-name.ts";
-import type { Account, MeshObservation, SidecarConfigMap } from "#lib/rollout/observation.ts";
+import type { Survey } from "#lib/rollout/drift/survey.ts";
+import type { Account, MeshObservation, RolloutSpec, SidecarConfigMap } from "#lib/rollout/observation.ts";
 import type { RolloutStatus } from "#lib/rollout/status.ts";
 import { Clock } from "./clock.ts";
 import { ScriptedPod } from "./sidecar.ts";
@@ -29,8 +31,19 @@ export class ScriptedCluster {
   readonly configMaps = new Map<string, SidecarConfigMap>();
   readonly pods = new Map<string, ScriptedPod>();
   injection: MeshInjectionSpec | undefined;
-  rollout: { resourceVersion: string; status: RolloutStatus } | undefined;
+  rollout: { resourceVersion: string; spec?: RolloutSpec; status: RolloutStatus } | undefined;
   lease: StoredLease | undefined;
+  /** What a survey shows but for its time: a cluster as it was installed, without a forwarder. */
+  surveyed: Omit<Survey, "atMs"> = {
+    place: meshPlace,
+    image: { wanted: undefined },
+    namespaces: [],
+    pods: [],
+    guards: [],
+    forwarder: undefined,
+    forwarderSilentMs: undefined,
+    unread: [],
+  };
   /** By ConfigMap, `namespace/name`: what the API server answers to a write. */
   readonly refusals = new Map<string, EgressError>();
   /** By pod, `namespace/name`: what it answers to a poke. */
@@ -92,6 +105,33 @@ export class ScriptedCluster {
     this.configMaps.set(key, map);
     const mounting = () => [...this.pods.values()].filter((pod) => `${pod.namespace}/${pod.configMap}` === key);
     this.clock.after(kubeletSyncMs, () => mounting().forEach((pod) => pod.look()));
+  }
+
+  /** Somebody else writes a sidecar's ConfigMap; the kubelets hear of it. */
+  alter(
+    key: string,
+    by: string,
+    change: { readonly files?: Partial<SidecarConfigMap["files"]>; readonly immutable?: true },
+  ): void {
+    const map = this.configMap(key);
+    const at = new Date(Math.floor(this.clock.nowMs() / 1_000) * 1_000).toISOString();
+    const fields = Object.keys(change.files ?? {}).map((file) => `data.${file}`);
+    const writers = Object.fromEntries(
+      [...fields, ...(change.immutable ? ["immutable"] : [])].map((field) => [field, { manager: by, at }]),
+    );
+    this.storeConfigMap({
+      ...map,
+      ...change,
+      files: { ...map.files, ...change.files },
+      resourceVersion: this.nextVersion(),
+      writers: { ...map.writers, ...writers },
+    });
+    for (const pod of this.pods.values()) if (`${pod.namespace}/${pod.configMap}` === key) pod.look();
+  }
+
+  /** What the mesh's owner wants of a rollout. */
+  setSpec(spec: RolloutSpec): void {
+    this.rollout = { status: {}, ...this.rollout, resourceVersion: this.nextVersion(), spec };
   }
 
   get leaseExpired(): boolean {

@@ -7,6 +7,7 @@ import { type Fates, Killed, scriptedPorts } from "./ports.ts";
 
 export interface PassOptions {
   readonly kind?: "hint" | "drift";
+  readonly correct?: boolean;
   /** What whoever runs the pass gives it. */
   readonly budgetMs?: number;
   readonly fates?: Fates;
@@ -25,6 +26,7 @@ export function startPass(cluster: ScriptedCluster, options: PassOptions = {}): 
   const context: PassContext = {
     passId,
     kind: options.kind ?? "hint",
+    ...(options.correct === undefined ? {} : { correct: options.correct }),
     hint: {
       source: "osm.forwarder",
       correlationId: passId,

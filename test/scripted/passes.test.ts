@@ -10,6 +10,8 @@ const off = { egress: "false", permissive_traffic_policy_mode: "true" };
 
 const pokedAll = ["poke shop/web-1", "poke shop/web-2", "poke shop/db-1"];
 const started = ["publish Egress Rollout Started", "event EgressRolloutStarted"];
+const found = ["publish Egress Drift Found", "event EgressDriftFound"];
+const corrected = ["publish Egress Drift Corrected", "event EgressDriftCorrected"];
 const converged = ["publish Egress Rollout Converged", "event EgressRolloutConverged"];
 
 function applied(egress: "on" | "off", number: number): readonly string[] {
@@ -28,7 +30,11 @@ interface Row {
 
 const rows: readonly Row[] = [
   { name: "nothing to do", writes: [] },
-  { name: "a drift pass over a mesh at rest", options: { kind: "drift" }, writes: [] },
+  {
+    name: "a drift pass over a mesh at rest: only that it has looked",
+    options: { kind: "drift" },
+    writes: ["status Idle off 3/3 AllVerified AllVerified"],
+  },
   {
     name: "off to on",
     arrange: (cluster) => cluster.setOsmConfig(on),
@@ -158,7 +164,9 @@ const rows: readonly Row[] = [
       "poke shop/web-2",
       "status Rolling off 1/3 Waiting NotConverged",
       "release",
+      ...found,
       "status Idle off 3/3 AllVerified AllVerified",
+      ...corrected,
     ],
   },
   {
@@ -221,9 +229,14 @@ const rows: readonly Row[] = [
       "take 3",
       "apply shop/osm-sidecar.db on 3",
       ...pokedAll,
+      "status Rolling on 0/3 Waiting",
       "release",
+      ...found,
       "status Idle on 3/3 AllVerified",
-      ...converged,
+      "publish Egress Rollout Converged",
+      "publish Egress Drift Corrected",
+      "event EgressRolloutConverged",
+      "event EgressDriftCorrected",
     ],
   },
   {
@@ -373,5 +386,12 @@ test("a pass with nothing to do makes one list of pods and one look at the mesh"
 test("a drift pass asks every sidecar once", async () => {
   const cluster = await meshAtRest();
   await writesOf(cluster, { kind: "drift" });
-  expect(Object.fromEntries(cluster.calls)).toEqual({ glance: 1, readMesh: 1, readPods: 1, ask: 3 });
+  expect(Object.fromEntries(cluster.calls)).toEqual({
+    survey: 1,
+    writeStatus: 1,
+    glance: 1,
+    readMesh: 1,
+    readPods: 1,
+    ask: 3,
+  });
 });

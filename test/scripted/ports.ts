@@ -70,6 +70,7 @@ export function scriptedPorts(cluster: ScriptedCluster, passId: string, fates: F
         return { osmConfig, injection, rollout, lease };
       }),
     readMesh: (glance) => call("readMesh", () => ({ ...cluster.observe(), ...glance })),
+    survey: () => call("survey", () => structuredClone({ ...cluster.surveyed, atMs: clock.nowMs() })),
     readPods: () => call("readPods", () => [...cluster.pods.values()].map((pod) => pod.observed)),
 
     takeLease: (seen, atLeast) =>
@@ -114,6 +115,10 @@ export function scriptedPorts(cluster: ScriptedCluster, passId: string, fates: F
         if (before && fencing < before.fencing) {
           throw new EgressError("api-forbidden", `${key}: fencing number ${fencing} is older than ${before.fencing}`);
         }
+        if (before?.immutable && write.changesFiles && !write.isImmutable) {
+          throw new EgressError("api-invalid", `${key}: field is immutable when \`immutable\` is set`);
+        }
+        if (write.isImmutable) wrote(`delete ${key}`);
         wrote(`apply ${key} ${running.egress ? "on" : "off"} ${fencing}`);
         cluster.storeConfigMap({
           namespace,
@@ -124,6 +129,7 @@ export function scriptedPorts(cluster: ScriptedCluster, passId: string, fates: F
           files: write.config.files,
           settings: running,
           fencing,
+          appliedAt: new Date(clock.nowMs()).toISOString(),
         });
         return "done";
       }),
@@ -161,6 +167,7 @@ export function scriptedPorts(cluster: ScriptedCluster, passId: string, fates: F
         wrote(describe(status));
         cluster.watchStatus(status);
         cluster.rollout = {
+          ...cluster.rollout,
           resourceVersion: cluster.nextVersion(),
           status: JSON.parse(JSON.stringify(status)) as RolloutStatus,
         };

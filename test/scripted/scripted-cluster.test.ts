@@ -19,7 +19,10 @@ function writeOf(cluster: ScriptedCluster, egress: boolean) {
   const wanted = wantedMesh(cluster.observe());
   const config = wanted.configs.get("shop/web");
   if (!config) throw new Error("no account shop/web");
-  return { write: { ...config, name: "osm-sidecar.web", changesFiles: true }, running: wanted.running };
+  return {
+    write: { ...config, name: "osm-sidecar.web", changesFiles: true, isImmutable: false },
+    running: wanted.running,
+  };
 }
 
 describe("the clock", () => {

@@ -70,7 +70,7 @@ test("a stopped sidecar is poked again 1, 2 and 4 s on, waited for 30 s, named, 
   expect(cluster.status.sidecars).toMatchObject({ total: 3, verified: 2, unreachable: 1 });
 
   const again = cluster.clock.nowMs();
-  expect(await writesOf(cluster, { kind: "drift" })).toEqual([]);
+  expect(await writesOf(cluster, { kind: "drift" })).toEqual(["status Idle on 2/3 AllReachableVerified"]);
   expect(cluster.clock.nowMs() - again).toBeLessThan(3_000);
 
   cluster.pod("shop/web-1").goOn();

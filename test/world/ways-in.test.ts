@@ -10,6 +10,7 @@ import { roleUse } from "#test/aws/role-use.ts";
 import { callWebhook, notifyAsFlux, webhookSecret } from "#test/aws/webhook-call.ts";
 import { eventually } from "#test/eventually.ts";
 import { cutWithinMs, isCut, isOn, podsWithinMs } from "./expect-status.ts";
+import { setForwarder } from "./forwarder.ts";
 import { patchEgress, podOf } from "./mesh-pods.ts";
 import { clusterName, type MeshWorld, startMeshWorld } from "./mesh-world.ts";
 import { probeOnce } from "./probe.ts";
@@ -23,19 +24,11 @@ beforeAll(async () => {
   await mesh.install("--enable-permissive-traffic-policy");
   await bringUpSample(mesh, 1);
   await mesh.untilStatus("three verified", (it) => isCut(it) && it.sidecars?.verified === 3, podsWithinMs);
-  await setForwarder(false);
+  await setForwarder(mesh.cluster, false);
 });
 afterAll(async () => {
   await mesh?.stop();
 });
-
-async function setForwarder(runs: boolean): Promise<void> {
-  const inNamespace = ["-n", "osm-system"];
-  await mesh.cluster.kubectl("scale", "deployment/osm-forwarder", `--replicas=${runs ? 1 : 0}`, ...inNamespace);
-  const gone = ["wait", "--for=delete", "pod", "-l", "app.kubernetes.io/name=osm-forwarder"];
-  const there = ["rollout", "status", "deployment/osm-forwarder"];
-  await mesh.cluster.kubectl(...(runs ? there : gone), ...inNamespace, "--timeout=60s");
-}
 
 async function isOutsideReachable(): Promise<boolean> {
   const from = await podOf(mesh.cluster, sampleNamespace, "bookbuyer");
@@ -86,8 +79,8 @@ const sources: Readonly<Record<string, Source>> = {
   "the forwarder": {
     source: "osm.forwarder",
     async start() {
-      await setForwarder(true);
-      return () => setForwarder(false);
+      await setForwarder(mesh.cluster, true);
+      return () => setForwarder(mesh.cluster, false);
     },
   },
   // One minute, and the emulator looks every ten seconds.
@@ -131,7 +124,7 @@ test("with nobody to tell, nothing moves: so it was these sources that did", asy
 });
 
 test("one GitOps commit, seen by webhook, forwarder and audit log: one rollout, one entry, with revision and user", async () => {
-  await setForwarder(true);
+  await setForwarder(mesh.cluster, true);
   const shipper: AuditLogShipper = await shipAuditLog(mesh.aws.endpoint, clusterName, mesh.cluster.auditLogPath);
   try {
     const before = await mesh.untilStatus("at rest", isCut, cutWithinMs);
@@ -159,7 +152,7 @@ test("one GitOps commit, seen by webhook, forwarder and audit log: one rollout, 
     await mesh.untilStatus("off", isCut, cutWithinMs);
   } finally {
     await shipper.stop();
-    await setForwarder(false);
+    await setForwarder(mesh.cluster, false);
   }
 });
 

@@ -14,3 +14,11 @@ export interface Finding {
   /** What a person runs to put it right. Absent: the reconciler does. */
   readonly repair?: string;
 }
+
+export const maxTextLength = 128;
+
+/** In one line, for events and messages. */
+export function findingText({ field, wanted, found, by }: Finding): string {
+  const where = field === "" ? "" : `${field}: `;
+  return `${where}wanted ${wanted}, found ${found}${by === undefined ? "" : `, by ${by}`}`;
+}

@@ -10,7 +10,7 @@ import { eventually } from "#test/eventually.ts";
 import { ensureKubernetesBinary } from "../../../tools/setup/kubernetes-binary.ts";
 import { type ApiServer, startApiServer } from "../server.ts";
 import { compact } from "./etcd.ts";
-import { type Mesh, openMesh, prepareMesh } from "./mesh.ts";
+import { bindRoleOnly, type Mesh, openMesh, prepareMesh } from "./mesh.ts";
 import { type BreakableProxy, startProxy } from "./proxy.ts";
 import { type Received, type Running, run } from "./running.ts";
 
@@ -40,9 +40,11 @@ beforeAll(async () => {
   server = await startApiServer(await ensureKubernetesBinary((line) => console.error(line)), {
     admin: { user: "admin", groups: ["system:masters"] },
     forwarder: { user: "forwarder", groups: [] },
+    deaf: { user: "deaf", groups: [] },
   });
   const admin = connect(server.url, "admin");
   await prepareMesh(admin, "forwarder");
+  await bindRoleOnly(admin, "deaf");
   mesh = openMesh(admin);
   await mesh.createPod("web", true);
   await mesh.createPod("plain", false);
@@ -126,6 +128,52 @@ describe("with the forwarder's own rights", () => {
     const seconds = (performance.now() - startedMs) / 1000;
     expect(pods.length).toBeGreaterThan(0);
     expect(pods.length).toBeLessThanOrEqual(Math.ceil(seconds) + 1);
+  });
+});
+
+describe("whether it is well", () => {
+  const lease = (name: string) => `/apis/coordination.k8s.io/v1/namespaces/osm-system/leases/${name}`;
+
+  test("it says in its Lease, by the API server's clock, with its own rights", async () => {
+    await mesh.forgetHealth();
+    await forwarder.stop();
+    forwarder = run(connect(proxy.url, "forwarder"), "well");
+    const health = await eventually("the Lease is renewed", () => mesh.health());
+    expect(health.holderIdentity).toBe("well");
+    expect(Math.abs(Date.parse(health.renewTime) - Date.now())).toBeLessThan(30_000);
+    expect(forwarder.warnings).toEqual([]);
+  });
+
+  test("it does not say while a watch is refused", async () => {
+    await forwarder.stop();
+    await mesh.forgetHealth();
+    const deaf = run(connect(proxy.url, "deaf"), "deaf");
+    await deaf.next(0, isConfig, 5_000);
+    await eventually("the others are refused", () => deaf.warnings.some((one) => one.includes("watch interrupted")));
+    await deaf.quiet(4_000);
+    expect(await mesh.health()).toBeUndefined();
+    await deaf.stop();
+    // The right that it had was enough: what it lacked was something to say.
+    forwarder = run(connect(proxy.url, "forwarder"));
+    await eventually("the Lease is renewed", () => mesh.health());
+  });
+
+  test.each<readonly [string, "PATCH" | "POST" | "PUT" | "DELETE", string]>([
+    ["make another Lease", "PATCH", lease("osm-reconciler")],
+    ["make one that it does not name", "POST", lease("").slice(0, -1)],
+    ["replace its own", "PUT", lease("osm-forwarder")],
+    ["delete its own", "DELETE", lease("osm-forwarder")],
+  ])("it may not %s", async (_what, method, path) => {
+    const body = { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: { name: path.split("/").at(-1) } };
+    const refused = await connect(server.url, "forwarder").send({
+      method,
+      path,
+      ...(method === "PATCH"
+        ? { query: { fieldManager: "x", force: true }, contentType: "application/apply-patch+yaml" }
+        : {}),
+      ...(method === "DELETE" ? {} : { body }),
+    });
+    expect(refused.status).toBe(403);
   });
 });
 

@@ -1,6 +1,7 @@
 import { forwarderAccess } from "#lib/forwarder/watched.ts";
 import type { KubeConnection } from "#lib/kube/connection.ts";
-import { expectOk } from "#lib/kube/objects.ts";
+import { forwarderLeasePath } from "#lib/kube/forwarder-lease.ts";
+import { expectOk, read } from "#lib/kube/objects.ts";
 
 /** What a person or a controller does to the cluster, one verb each. */
 export interface Mesh {
@@ -10,6 +11,14 @@ export interface Mesh {
   createPod(name: string, sidecar: boolean): Promise<void>;
   annotatePod(name: string, annotations: Record<string, string>): Promise<void>;
   setPodReady(name: string, ready: boolean): Promise<void>;
+  /** Who said last that the forwarder is well, and when; undefined: nobody has. */
+  health(): Promise<Health | undefined>;
+  forgetHealth(): Promise<void>;
+}
+
+interface Health {
+  readonly holderIdentity: string;
+  readonly renewTime: string;
 }
 
 export function openMesh(admin: KubeConnection): Mesh {
@@ -22,7 +31,10 @@ export function openMesh(admin: KubeConnection): Mesh {
       contentType: `application/${kind}+json`,
       body,
     }));
+  const lease = forwarderLeasePath("osm-system");
   return {
+    health: async () => (await read<{ readonly spec: Health }>(admin, lease))?.spec,
+    forgetHealth: async () => void (await admin.send({ method: "DELETE", path: lease })),
     patchConfig: (data, manager) => patch("/api/v1/namespaces/osm-system/configmaps/osm-config", { data }, manager),
     createNamespace: async (name, labels = {}) => {
       await post("/api/v1/namespaces", { metadata: { name, labels } });
@@ -72,4 +84,18 @@ export async function prepareMesh(admin: KubeConnection, user: string): Promise<
     const binding = { metadata, roleRef, subjects };
     await expectOk(admin, { method: "POST", path: `${rbac}${scope}/${prefix}rolebindings`, body: binding });
   }
+}
+
+/** The half of those rights that is in the mesh's namespace: osm-config, and saying that all is well. */
+export async function bindRoleOnly(admin: KubeConnection, user: string): Promise<void> {
+  const apiGroup = "rbac.authorization.k8s.io";
+  await expectOk(admin, {
+    method: "POST",
+    path: `/apis/${apiGroup}/v1/namespaces/osm-system/rolebindings`,
+    body: {
+      metadata: { name: user },
+      roleRef: { apiGroup, kind: "Role", name: "forwarder" },
+      subjects: [{ kind: "User", apiGroup, name: user }],
+    },
+  });
 }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { BusEntry } from "#lib/events/fields.ts";
 import { forward } from "#lib/forwarder/forward.ts";
 import type { KubeConnection } from "#lib/kube/connection.ts";
+import { forwarderHeartbeat } from "#lib/kube/forwarder-lease.ts";
 import { eventually } from "#test/eventually.ts";
 
 export interface Received {
@@ -22,7 +23,8 @@ export interface Running {
   stop(): Promise<void>;
 }
 
-export function run(connection: KubeConnection): Running {
+/** @param holder  as which it says that it is well */
+export function run(connection: KubeConnection, holder = "test"): Running {
   const received: Received[] = [];
   const warnings: string[] = [];
   const stop = new AbortController();
@@ -37,6 +39,7 @@ export function run(connection: KubeConnection): Running {
         }
         return [];
       },
+      renew: forwarderHeartbeat(connection, "osm-system", holder),
       log: { info: () => undefined, warn: (message, fields) => warnings.push(`${message} ${JSON.stringify(fields)}`) },
     },
     stop.signal,

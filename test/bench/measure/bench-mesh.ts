@@ -2,6 +2,7 @@ import { Agent } from "undici";
 import { connectionTo, http1, type KubeConnection, maxInFlight } from "#lib/kube/connection.ts";
 import { osmConfigName, osmNamespace, reconcilersGroup } from "#lib/mesh/names.ts";
 import { eventually } from "#test/eventually.ts";
+import { setForwarder } from "#test/world/forwarder.ts";
 import { type MeshWorld, startMeshWorld } from "#test/world/mesh-world.ts";
 import { adminTls, type BareClient, expectJson, mergePatch, openBareClient } from "./bare-client.ts";
 import { type MeshConfig, readMeshConfig } from "./floor.ts";
@@ -60,20 +61,7 @@ function benchMesh(mesh: MeshWorld, admin: BareClient, bareReconciler: BareClien
     }),
     rollout,
     async setForwarder(runs) {
-      const deployment = "deployment/osm-forwarder";
-      await mesh.cluster.kubectl("scale", deployment, "-n", osmNamespace, `--replicas=${runs ? 1 : 0}`);
-      const gone = [
-        "wait",
-        "--for=delete",
-        "pod",
-        "-l",
-        "app.kubernetes.io/name=osm-forwarder",
-        "-n",
-        osmNamespace,
-        "--timeout=60s",
-      ];
-      const there = ["rollout", "status", deployment, "-n", osmNamespace, "--timeout=60s"];
-      await mesh.cluster.kubectl(...(runs ? there : gone));
+      await setForwarder(mesh.cluster, runs);
       // Every start sends one event, up to a second after the pod runs; the last words of one that ends come at once.
       if (runs) await untilForwarded(mesh);
       await untilQueueIsEmpty(mesh.aws, restWithinMs);

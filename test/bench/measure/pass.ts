@@ -9,6 +9,8 @@ import type { BenchMesh } from "./bench-mesh.ts";
 const passMs = 60_000;
 const maxPasses = 12;
 
+const loadGuards = () => import("#deploy/guards.ts");
+
 /** The function's pass, in this process: no forwarder, bus, queue or function. @returns the last one's outcome */
 export async function reconcileAlone({ reconciler }: BenchMesh, kind: "hint" | "drift" = "hint"): Promise<PassOutcome> {
   for (let passes = 1; ; passes++) {
@@ -23,7 +25,7 @@ export async function reconcileAlone({ reconciler }: BenchMesh, kind: "hint" | "
     const passId = randomUUID();
     const endMs = Date.now() + passMs;
     const nothing = () => undefined;
-    return reconcileCluster(clusterPorts(reconciler, meshPlace, passId), {
+    return reconcileCluster(clusterPorts(reconciler, meshPlace, passId, { loadGuards }), {
       passId,
       kind,
       hint: { source: "bench", correlationId: passId },

@@ -6,7 +6,7 @@ import { EgressError } from "#lib/errors.ts";
 import type { PassOutcome } from "#lib/reconcile/pass.ts";
 
 const event = { Records: [{ messageId: "m-1" } as SQSRecord] } satisfies SQSEvent;
-const figures = { requests: 1, writes: 0, pokes: 0, asks: 0, sidecars: 0, verified: 0, tookMs: 1 };
+const figures = { requests: 1, writes: 0, pokes: 0, asks: 0, sidecars: 0, verified: 0, findings: 0, tookMs: 1 };
 
 /** What becomes of the message, what is logged and what is counted. */
 async function report(pass: () => Promise<PassOutcome | undefined>) {

@@ -105,7 +105,7 @@ describe("one that was silent", () => {
 
   test("is not asked again at once, nor looked up", async () => {
     nowMs += 12_000;
-    clusters.prepare("shop");
+    clusters.prepare({ cluster: "shop" });
     const { result, ms } = await tookMs();
     expect(result).toMatchObject({
       reason: "api-unavailable",
@@ -169,7 +169,7 @@ test("what cannot be looked up fails for what it is, and is looked up the next t
     },
   });
   for (let attempt = 0; attempt < 2; attempt++) {
-    unknown.prepare("shop");
+    unknown.prepare({ cluster: "shop" });
     await expect(unknown.use("shop", async () => undefined)).rejects.toBe(failure);
   }
   expect(tries).toBe(2);

@@ -5,7 +5,7 @@ import { runQueuedPass } from "#lib/aws/queued-pass.ts";
 import { EgressError, type Reason } from "#lib/errors.ts";
 import type { PassOutcome } from "#lib/reconcile/pass.ts";
 
-const figures = { requests: 1, writes: 0, pokes: 0, asks: 0, sidecars: 0, verified: 0, tookMs: 1 };
+const figures = { requests: 1, writes: 0, pokes: 0, asks: 0, sidecars: 0, verified: 0, findings: 0, tookMs: 1 };
 const good = JSON.stringify({
   id: "e-1",
   source: "me",

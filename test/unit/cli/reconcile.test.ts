@@ -17,13 +17,17 @@ const unmet: Condition = {
   message: "connections are still draining at: shop/web-1",
   lastTransitionTime: "2026-01-01T00:00:00Z",
 };
-const figures = { requests: 1, writes: 0, pokes: 0, asks: 0, sidecars: 2, verified: 1, tookMs: 7 };
+const figures = { requests: 1, writes: 0, pokes: 0, asks: 0, sidecars: 2, verified: 1, findings: 0, tookMs: 7 };
 
 test.each<[outcome: PassOutcome, text: RegExp, exitCode: number]>([
-  [{ kind: "settled", figures: { ...figures, verified: 2 } }, /^settled: 2 of 2 sidecars verified in 7 ms$/, 0],
+  [
+    { kind: "settled", figures: { ...figures, verified: 2, findings: 0 } },
+    /^settled: 2 of 2 sidecars verified in 7 ms$/,
+    0,
+  ],
   [{ kind: "settled", figures }, /^settled: 1 of 2 /, 3],
   [
-    { kind: "settled", figures: { ...figures, verified: 2 }, unmet },
+    { kind: "settled", figures: { ...figures, verified: 2, findings: 0 }, unmet },
     /^settled: 2 of 2 .*\nEgressCut is False: connections are still draining at: shop\/web-1\n {2}→ osm egress status/,
     1,
   ],

@@ -50,7 +50,16 @@ beforeAll(() => {
     detailType: "Egress Value Rejected",
     detail: { correlationId: "i", raw: "x", problem: "p", keeps: false },
   });
-  const figures = { requests: 1, writes: 1, pokes: 1, asks: 1, sidecars: 1, verified: 1, tookMs: 1, convergeMs: 1 };
+  countResult(metrics, {
+    detailType: "Egress Drift Found",
+    detail: { correlationId: "i", found: [{ object: "ConfigMap a/b", problem: "p" }] },
+  });
+  countResult(metrics, {
+    detailType: "Egress Rollout Halted",
+    detail: { correlationId: "i", egress: true, wave: 1, reason: "r" },
+  });
+  const counts = { requests: 1, writes: 1, pokes: 1, asks: 1, sidecars: 1, verified: 1, findings: 1 };
+  const figures = { ...counts, tookMs: 1, convergeMs: 1, forwarderSilentMs: 1 };
   recordOutcome(metrics, { kind: "settled", figures });
   // The schedule's function, which knows no one cluster.
   const ofSchedule = new Metrics({ namespace: "OsmEgress", serviceName: "osm-egress" });
@@ -77,8 +86,13 @@ test("an alarm on a figure of ours is on one that the function writes, with thes
   const ours = alarms.filter(({ Namespace }) => Namespace === "OsmEgress");
   expect(ours.map(({ MetricName }) => MetricName).sort()).toEqual([
     "ClustersUnreadable",
+    "ConditionsUnmet",
     "ConvergeMs",
+    "DriftFindings",
+    "EgressDriftFound",
+    "EgressRolloutHalted",
     "EgressValueRejected",
+    "ForwarderSilentMs",
   ]);
   for (const { MetricName, Dimensions } of ours) {
     expect(written.get(MetricName)).toContainEqual(Dimensions.map(({ Name }) => Name));

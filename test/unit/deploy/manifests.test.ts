@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { images, registryOf } from "#deploy/images.ts";
+import { images } from "#deploy/images.ts";
 import { injectedContainers, injectedVolumes } from "#deploy/injection/containers.ts";
 import { allObjects } from "#deploy/manifests.ts";
 import { type Bus, defaults } from "#deploy/parameters.ts";
 import { objectPath } from "#lib/kube/kinds.ts";
 import { sidecar } from "#lib/mesh/names.ts";
+import { registryOf } from "#lib/mesh/sidecar-image.ts";
 
 const bus: Bus = { eventBusName: "bus", clusterName: "shop", region: "eu-central-1", credentialsSecret: "keys" };
 const objects = allObjects({ ...defaults, bus, egress: false });

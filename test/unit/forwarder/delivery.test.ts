@@ -1,7 +1,9 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import type { BusEntry } from "#lib/events/fields.ts";
 import { objectChanged } from "#lib/events/hint-event.ts";
 import { startDelivery } from "#lib/forwarder/delivery.ts";
+import { eventually } from "#test/eventually.ts";
 
 const entry = (name: string): BusEntry =>
   objectChanged(
@@ -66,4 +68,48 @@ test("closing ends when its time is over, though nothing gets in", async () => {
   await delivery.close(300);
   expect(performance.now() - startedMs).toBeLessThan(2_000);
   expect(delivery.figures()).toMatchObject({ sent: 0, waiting: 1 });
+});
+
+test("it knows for how long something has not got in, whatever else gets in meanwhile", async () => {
+  let refuses = true;
+  const delivery = startDelivery(
+    async (events) => events.filter((one) => refuses && idOf(one) === "b"),
+    () => undefined,
+  );
+  expect(delivery.unsentMs()).toBe(0);
+  for (const name of ["a", "b"]) delivery.post(entry(name), true);
+  const postedMs = performance.now();
+  await eventually("a is in", () => delivery.figures().sent === 1);
+  delivery.post(entry("c"), true);
+  await eventually("c is in", () => delivery.figures().sent === 2);
+  const leastMs = performance.now() - postedMs;
+  expect(leastMs).toBeGreaterThan(0);
+  expect(delivery.unsentMs()).toBeGreaterThanOrEqual(leastMs);
+  refuses = false;
+  await eventually("b is in", () => delivery.figures().sent === 3);
+  expect(delivery.unsentMs()).toBe(0);
+});
+
+test("what came while others were sent has waited only since then", async () => {
+  const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  let calls = 0;
+  const delivery = startDelivery(
+    async () => {
+      await gates[calls++]?.promise;
+      return [];
+    },
+    () => undefined,
+  );
+  delivery.post(entry("a"), true);
+  await new Promise(setImmediate);
+  delivery.post(entry("b"), true);
+  await sleep(50);
+  const releasedMs = performance.now();
+  gates[0]?.resolve();
+  await eventually("a is in", () => delivery.figures().sent === 1, { everyMs: 1 });
+  expect(delivery.unsentMs()).toBeGreaterThan(0);
+  expect(delivery.unsentMs()).toBeLessThanOrEqual(performance.now() - releasedMs);
+  gates[1]?.resolve();
+  await delivery.close(5_000);
+  expect(delivery.unsentMs()).toBe(0);
 });

@@ -37,6 +37,7 @@ const write = {
   name: "osm-sidecar.web",
   config: configAtRest(),
   changesFiles: true,
+  isImmutable: false,
 };
 const running = { egress: false, permissive: true, inMeshCidrs: [] };
 
@@ -66,6 +67,12 @@ test.each<readonly [string, readonly Answered[], readonly string[], string]>([
     .catch((error: { readonly reason: string }) => error.reason);
   expect(came).toBe(outcome);
   expect(asked).toEqual(requests);
+});
+
+test("one that is known to be immutable is deleted first: with equal content nothing would be refused", async () => {
+  const { connection, asked } = answering({ status: 200 }, { status: 200 });
+  await clusterPorts(connection, meshPlace, "me").applyConfigMap({ ...write, isImmutable: true }, running, 7);
+  expect(asked).toEqual([remove, patch]);
 });
 
 test("what waits for its turn when the pass ends is not sent, and what comes after it is", async () => {

@@ -1,10 +1,11 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { EgressError } from "#lib/errors.ts";
 import { connectionTo, type KubeConnection } from "#lib/kube/connection.ts";
-import { type Seen, type WatchTarget, watch } from "#lib/kube/watch.ts";
+import { longestSilenceMs, type Seen, type WatchTarget, watch } from "#lib/kube/watch.ts";
+import { eventually } from "#test/eventually.ts";
 
 const pods: WatchTarget = {
   resource: { apiVersion: "v1", plural: "pods", namespaced: true },
@@ -122,4 +123,62 @@ test("a list that nobody answers ends with the signal", async () => {
   await watching;
   expect(performance.now() - startedMs).toBeLessThan(5_000);
   mute.close();
+});
+
+describe("a watch is heard", () => {
+  const sorry = new EgressError("api-forbidden", "403");
+
+  async function heard(...script: Parameters<typeof scripted>[0]): Promise<number> {
+    const stop = new AbortController();
+    const connection = scripted(script);
+    let count = 0;
+    const ignore = { reduce: () => undefined, onSeen: () => undefined, onTrouble: () => undefined };
+    const watching = watch(connection, pods, { ...ignore, onHeard: () => count++ }, stop.signal);
+    // The one after the script is silent until the signal.
+    await eventually("the script is over", () => connection.asked.length > script.length);
+    stop.abort();
+    await watching;
+    return count;
+  }
+
+  test.each<readonly [string, number, Parameters<typeof scripted>[0]]>([
+    ["when it is listed", 1, [{ metadata: { resourceVersion: "5" }, items: [] }]],
+    [
+      "at every line, bookmarks included",
+      3,
+      [{ metadata: { resourceVersion: "5" }, items: [] }, [line("ADDED", "a", "6"), line("BOOKMARK", "", "8")]],
+    ],
+    ["not when it is refused", 1, [sorry, { metadata: { resourceVersion: "5" }, items: [] }, sorry]],
+    ["not when a stream ends that has not begun", 1, [{ metadata: { resourceVersion: "5" }, items: [] }, []]],
+  ])("%s", async (_what, times, script) => {
+    expect(await heard(...script)).toBe(times);
+  });
+
+  test("when a stream ends that has had its time, though nothing came", async () => {
+    vi.useFakeTimers();
+    const stop = new AbortController();
+    let count = 0;
+    const connection = scripted([{ metadata: { resourceVersion: "5" }, items: [] }]);
+    const quiet: KubeConnection = {
+      ...connection,
+      async *stream(_request, signal) {
+        await new Promise((resolve) => {
+          setTimeout(resolve, 60_000);
+          signal.addEventListener("abort", resolve);
+        });
+        yield* [];
+      },
+    };
+    const ignore = { reduce: () => undefined, onSeen: () => undefined, onTrouble: () => undefined };
+    const watching = watch(quiet, pods, { ...ignore, onHeard: () => count++ }, stop.signal);
+    await vi.advanceTimersByTimeAsync(61_000);
+    expect(count).toBe(2);
+    stop.abort();
+    vi.useRealTimers();
+    await watching;
+  });
+
+  test("within the life of a stream, its grace, and the way to the next", () => {
+    expect(longestSilenceMs(pods)).toBe(75_000 + 5_000 + 5_000 + 10_000);
+  });
 });

@@ -98,6 +98,8 @@ const allowed: readonly (readonly [path: string, code: string])[] = [
     (folder) => [`lib/${folder}/other.ts`, other] as const,
   ),
   ["test/other.ts", other],
+  ["deploy/other.ts", other],
+  ["functions/lazy.ts", `export const a = () => import("#deploy/other.ts");`],
   [
     "lib/rollout/downward.ts",
     `import { x } from "../mesh/other.ts";\nimport { x as y } from "../envoy/other.ts";\nexport const a = x + y;`,

@@ -4,12 +4,13 @@ import type { MeshObservation, ObservedLease } from "#lib/rollout/observation.ts
 import { wantedMesh } from "#lib/rollout/wanted.ts";
 import { configMapSeen, meshSeen, nowMs, podSeen } from "../../scripted/world-at-rest.ts";
 
+const none: ReadonlySet<string> = new Set();
 const web = { namespace: "shop", name: "web" };
 const db = { namespace: "shop", name: "db" };
 
 /** `web files` where pods must look, `web` where only the object is new; `injection`, `restamp`. */
 function written(seen: MeshObservation): readonly string[] {
-  const { apply, injection, restamp } = configWrites(seen, wantedMesh(seen));
+  const { apply, injection, restamp } = configWrites(seen, wantedMesh(seen), none);
   return [
     ...apply.map(({ account, changesFiles }) => `${account.name}${changesFiles ? " files" : ""}`),
     ...(injection ? ["injection"] : []),
@@ -31,6 +32,12 @@ describe("what is to be written", () => {
       { configMaps: [configMapSeen(web, { files: { "lds.json": files["lds.json"] ?? "" } })] },
       ["web files"],
     ],
+    ["one that was made immutable", { configMaps: [configMapSeen(web, { immutable: true })] }, ["web"]],
+    [
+      "one whose settings another wrote",
+      { configMaps: [configMapSeen(web, { writers: { "metadata.annotations.x": { manager: "kubectl-edit" } } })] },
+      ["web"],
+    ],
     ["settings missing", { configMaps: [configMapSeen(web, { settings: undefined })] }, ["web"]],
     [
       "the account left the mesh, its ConfigMap stays wanted",
@@ -46,13 +53,20 @@ describe("what is to be written", () => {
   ])("%s", (_, difference, expected) => {
     const seen = meshSeen(difference);
     expect(written(seen)).toEqual(expected);
-    expect(isEmpty(configWrites(seen, wantedMesh(seen)))).toBe(expected.length === 0);
+    expect(isEmpty(configWrites(seen, wantedMesh(seen), none))).toBe(expected.length === 0);
   });
 
   test("what is to be deleted is not written", () => {
     const seen = meshSeen({ accounts: [], lease: undefined });
-    expect(configWrites(seen, wantedMesh(seen), seen.configMaps).apply).toEqual([]);
+    expect(configWrites(seen, wantedMesh(seen), none, seen.configMaps).apply).toEqual([]);
   });
+});
+
+test("what is altered and held is not written", () => {
+  const altered = { configMaps: [configMapSeen(web, { files: {} })] };
+  const held = new Set([`shop/${configMapSeen(web).name}`]);
+  const writes = (seen: MeshObservation) => configWrites(seen, wantedMesh(seen), held).apply.length;
+  expect(writes(meshSeen(altered))).toBe(0);
 });
 
 describe("an orphan", () => {

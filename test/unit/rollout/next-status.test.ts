@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { nextStatus, type StatusFacts } from "#lib/rollout/next-status.ts";
+import { nextStatus } from "#lib/rollout/next-status.ts";
 import { announcements } from "#lib/rollout/result-events.ts";
 import { conditionOf, type RolloutStatus, withCondition } from "#lib/rollout/status.ts";
+import type { StatusFacts } from "#lib/rollout/status-facts.ts";
 import type { Tally } from "#lib/rollout/tally.ts";
 import { type Wanted, wantedMesh } from "#lib/rollout/wanted.ts";
 import { meshSeen, nowMs } from "../../scripted/world-at-rest.ts";
@@ -20,6 +21,16 @@ const allRight: Tally = {
 };
 const five = ["a", "b", "c", "d", "e"];
 const waiting: Tally = { ...allRight, counts: { ...counts, verified: 0 }, pending: five, offValue: five };
+
+const noDrift: StatusFacts["drift"] = {
+  mode: "correct",
+  held: [],
+  written: [],
+  strayed: [],
+  unsettled: new Set(),
+  running: new Set(),
+  isCheck: false,
+};
 
 interface Look {
   readonly egress?: boolean;
@@ -46,6 +57,7 @@ function look(
     wanted,
     tally: { ...allRight, ...tally },
     refused,
+    drift: noDrift,
     source: "osm.forwarder",
     ...hint,
   };

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { conditionOf, type RolloutStatus } from "#lib/rollout/status.ts";
 import { eventually } from "#test/eventually.ts";
 import { cutWithinMs, isCut, isOn, podsWithinMs } from "../expect-status.ts";
+import { setForwarder } from "../forwarder.ts";
 import { patchEgress, podOf, podsOf, samplePod, settleOn } from "../mesh-pods.ts";
 import type { MeshWorld } from "../mesh-world.ts";
 import { probeOnce } from "../probe.ts";
@@ -136,17 +137,7 @@ export function podsSuite(theMesh: () => MeshWorld): void {
   test("a lost event is made good by the schedule: no forwarder, one change", async () => {
     const mesh = theMesh();
     await settleOn(mesh, false);
-    await mesh.cluster.kubectl("scale", "deployment/osm-forwarder", "-n", "osm-system", "--replicas=0");
-    await mesh.cluster.kubectl(
-      "wait",
-      "--for=delete",
-      "pod",
-      "-l",
-      "app.kubernetes.io/name=osm-forwarder",
-      "-n",
-      "osm-system",
-      "--timeout=60s",
-    );
+    await setForwarder(mesh.cluster, false);
     await patchEgress(mesh.cluster, "true");
     const on = await mesh.untilStatus("on by schedule", (it) => isOn(it, true), scheduleMs);
     expect(on.history?.[0]).toMatchObject({ to: true, source: "osm.drift" });
@@ -155,8 +146,7 @@ export function podsSuite(theMesh: () => MeshWorld): void {
   test("a forwarder that starts sends one event, whatever it finds: what was missed is taken up at once", async () => {
     const mesh = theMesh();
     await patchEgress(mesh.cluster, "false");
-    await mesh.cluster.kubectl("scale", "deployment/osm-forwarder", "-n", "osm-system", "--replicas=1");
-    await mesh.cluster.kubectl("rollout", "status", "deployment/osm-forwarder", "-n", "osm-system", "--timeout=60s");
+    await setForwarder(mesh.cluster, true);
     const off = await mesh.untilStatus("off by the forwarder's start", (it) => isOn(it, false), 20_000);
     expect(off.history?.[0]?.to).toBe(false);
     await mesh.untilStatus("cut", isCut, cutWithinMs);

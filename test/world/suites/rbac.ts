@@ -28,7 +28,14 @@ const roles = {
         "as with ConfigMaps: asked for by apply, logged as patch",
     },
   },
-  "the forwarder": { name: "osm-forwarder", isIdentity: (user) => user === forwarder, unseen: {} },
+  "the forwarder": {
+    name: "osm-forwarder",
+    isIdentity: (user) => user === forwarder,
+    unseen: {
+      "create coordination.k8s.io/leases in osm-system named osm-forwarder":
+        "its first sign of health: asked for by apply, logged as patch",
+    },
+  },
 } as const satisfies Readonly<Record<string, Role>>;
 
 const everyRole = Object.entries<Role>(roles);

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { isCut, isOn } from "../expect-status.ts";
+import { setForwarder } from "../forwarder.ts";
 import { patchEgress } from "../mesh-pods.ts";
 import type { MeshWorld } from "../mesh-world.ts";
 import { sampleAccounts, sampleNamespace } from "../sample-mesh.ts";
@@ -21,7 +22,7 @@ export function withoutAwsSuite(theMesh: () => MeshWorld): void {
 
   test("osm reconcile --watch takes changes up by itself, with no forwarder running, and ends on SIGTERM", async () => {
     const mesh = theMesh();
-    await scaleForwarder(mesh, 0);
+    await setForwarder(mesh.cluster, false);
     const child = spawn(process.execPath, [bundled, "reconcile", "--watch"], {
       env: { PATH: process.env["PATH"] ?? "", KUBECONFIG: mesh.cluster.kubeconfigPath },
       stdio: ["ignore", "pipe", "inherit"],
@@ -37,7 +38,7 @@ export function withoutAwsSuite(theMesh: () => MeshWorld): void {
       const ended = new Promise((resolve) => child.once("exit", resolve));
       child.kill("SIGTERM");
       expect(await ended).toBe(0);
-      await scaleForwarder(mesh, 1);
+      await setForwarder(mesh.cluster, true);
     }
   });
 }
@@ -46,12 +47,6 @@ export function withoutAwsSuite(theMesh: () => MeshWorld): void {
 async function sampleConfigMaps({ cluster }: MeshWorld) {
   const maps = await sidecarConfigMaps(cluster);
   return sampleAccounts.map((account) => maps.get(`${sampleNamespace}/osm-sidecar.${account}`));
-}
-
-async function scaleForwarder({ cluster }: MeshWorld, replicas: number): Promise<void> {
-  const target = ["deployment/osm-forwarder", "-n", "osm-system"];
-  await cluster.kubectl("scale", ...target, `--replicas=${replicas}`);
-  await cluster.kubectl("rollout", "status", ...target, "--timeout=60s");
 }
 
 /** It logs as soon as its watches stand. Bounded: 20 s. */

@@ -1,0 +1,61 @@
+import { EgressError } from "../errors.ts";
+import type { RefusedAccount } from "../rollout/conditions.ts";
+import { type ConfigMapWrite, configWrites } from "../rollout/config-writes.ts";
+import { accountKey, type MeshObservation } from "../rollout/observation.ts";
+import type { Wanted } from "../rollout/wanted.ts";
+import type { Holder } from "./lease-section.ts";
+
+/** What is not to be written although it differs. */
+export interface LeftAlone {
+  /** `namespace/name` of ConfigMaps that are altered, and left so for now. */
+  readonly held: ReadonlySet<string>;
+  /** Left over: deleted. */
+  readonly orphans: MeshObservation["configMaps"];
+}
+
+/** @returns what was answered with a refusal that is not about one account alone; the rest is written */
+export async function writeConfigs(
+  { ports, context, memory, lease }: Holder,
+  seen: MeshObservation,
+  wanted: Wanted,
+  { held, orphans }: LeftAlone,
+): Promise<EgressError | undefined> {
+  const { apply, injection, restamp } = configWrites(seen, wanted, held, orphans);
+  const refused: RefusedAccount[] = [];
+  const applied = apply.map(async (write) => {
+    const outcome = await attempt(() => ports.applyConfigMap(write, wanted.running, lease.number));
+    // Whoever held a broken Lease may have died between writing a ConfigMap and poking its pods.
+    if (outcome === "done" && (write.changesFiles || restamp)) memory.suspects.add(keyOf(write));
+    if (!isAboutAccount(outcome)) return outcome;
+    refused.push({ account: accountKey(write.account), why: outcome.message });
+    context.log.error("account not written", { account: accountKey(write.account), problem: outcome.message });
+    // A rule that refuses everybody (RBAC) is the deployment's fault, and whoever runs the pass must hear of it.
+    return apply.length > 1 && refused.length === apply.length ? outcome : "refused";
+  });
+  const others = [
+    ...(injection ? [attempt(() => ports.applyInjection(wanted.injection))] : []),
+    ...orphans.map((map) => attempt(() => ports.deleteConfigMap(map))),
+  ];
+  const outcomes: readonly unknown[] = await Promise.all([...applied, ...others]);
+  memory.refused = refused;
+  return outcomes.find((outcome) => outcome instanceof EgressError);
+}
+
+function keyOf({ account, name }: ConfigMapWrite): string {
+  return `${account.namespace}/${name}`;
+}
+
+/** A refusal is an answer: the request is done with, and does not hold the others back. @throws what is none */
+async function attempt<T>(write: () => Promise<T>): Promise<T | EgressError> {
+  try {
+    return await write();
+  } catch (error) {
+    if (error instanceof EgressError && error.cause === undefined) return error;
+    throw error;
+  }
+}
+
+/** A quota or an admission policy of its namespace: trying again at once helps nobody, and its owner reads of it in the status. */
+function isAboutAccount(outcome: unknown): outcome is EgressError {
+  return outcome instanceof EgressError && (outcome.reason === "api-forbidden" || outcome.reason === "api-invalid");
+}

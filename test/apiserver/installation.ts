@@ -1,0 +1,21 @@
+import { type Installation, installationOf } from "#lib/cli/install.ts";
+import { type InstallOptions, parametersOf } from "#lib/cli/install-options.ts";
+import { readInstalled } from "#lib/cli/installed.ts";
+import { connectAs } from "./api.ts";
+
+export interface Result {
+  /** What each step said. */
+  readonly said: readonly (string | undefined)[];
+  readonly change: ReturnType<Installation["change"]>;
+}
+
+/** `osm install` as the command does it, with these flags, by the administrator. */
+export async function install(flags: Partial<InstallOptions> = {}, osmNamespace = "osm-system"): Promise<Result> {
+  const admin = connectAs("admin");
+  const options = { meshName: "osm", output: "yaml", ...flags } as const;
+  const parameters = parametersOf(options, osmNamespace, await readInstalled(admin, osmNamespace));
+  const installation = installationOf(admin, parameters);
+  const said: (string | undefined)[] = [];
+  for (const step of installation.steps) said.push(await step.run(() => undefined));
+  return { said, change: installation.change() };
+}

@@ -1,0 +1,312 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { OpenFinding, PastFinding } from "#lib/rollout/drift/drift-status.ts";
+import type { Finding } from "#lib/rollout/drift/finding.ts";
+import { conditionOf, type RolloutStatus } from "#lib/rollout/status.ts";
+import { type BusObserver, observeResults } from "#test/aws/bus-observer.ts";
+import { setDriftSchedule } from "#test/aws/drift-schedule.ts";
+import { putEvent } from "#test/aws/put-event.ts";
+import { eventually } from "#test/eventually.ts";
+import { configEvents, countedByMetric } from "./announced.ts";
+import { isFull } from "./counts.ts";
+import {
+  configMapOf,
+  correctedKinds,
+  type DriftKind,
+  mapName,
+  openEgress,
+  type ReportedKind,
+  reportedKinds,
+} from "./drift-kinds.ts";
+import { cutWithinMs, isCut, podsWithinMs } from "./expect-status.ts";
+import { podOf } from "./mesh-pods.ts";
+import { clusterName, type MeshWorld, startMeshWorld } from "./mesh-world.ts";
+import { probeOnce } from "./probe.ts";
+import { bringUpSample, sampleNamespace } from "./sample-mesh.ts";
+
+let mesh: MeshWorld;
+let bus: BusObserver;
+
+beforeAll(async () => {
+  mesh = await startMeshWorld({ log: (line) => console.log(line) });
+  // Passes come when a test asks for them.
+  await setDriftSchedule(mesh.aws, "DISABLED");
+  await mesh.install("--enable-permissive-traffic-policy");
+  await bringUpSample(mesh, 1);
+  await mesh.cluster.kubectl("create", "serviceaccount", "lonely", "-n", sampleNamespace);
+  await mesh.untilStatus("three verified", (it) => isCut(it) && it.sidecars?.verified === 3, podsWithinMs);
+  bus = await observeResults(mesh.aws);
+});
+afterAll(async () => {
+  await mesh?.stop();
+});
+// What an earlier test had corrected would make this one wait.
+beforeEach(async () => {
+  const patch = JSON.stringify([{ op: "add", path: "/status/drift", value: {} }]);
+  const status = ["egr", "osm-config", "-n", "osm-system", "--subresource=status", "--type=json"];
+  await mesh.cluster.kubectl("patch", ...status, "-p", patch);
+});
+afterEach(async () => {
+  await setMode("correct");
+  await mesh.osm("reconcile", "--correct");
+  await mesh.untilStatus("at rest", (it) => isCut(it) && isDrifted(it) === "False", cutWithinMs);
+});
+
+function setMode(drift: "correct" | "detect"): Promise<string> {
+  const patch = JSON.stringify({ spec: { drift } });
+  return mesh.cluster.kubectl("patch", "egr", "osm-config", "-n", "osm-system", "--type=merge", "-p", patch);
+}
+
+/** As a person asks for a look, from the AWS console. */
+function ask(): Promise<string> {
+  const { operator } = mesh.aws.credentials;
+  return putEvent(mesh.aws, operator, "a.person", "Egress Reconcile Requested", { cluster: clusterName });
+}
+
+/** A pass that finds it: the function's where any does, and where all must be asked the same pass from a command. */
+async function look({ foundBy }: Pick<DriftKind, "foundBy">): Promise<void> {
+  if (foundBy === "any pass") await ask();
+  else await mesh.osm("reconcile");
+}
+
+const isDrifted = (status: RolloutStatus) => conditionOf(status, "Drifted")?.status;
+const everyKind = Object.entries<DriftKind>(correctedKinds);
+
+/** The finding that is as expected, of those. @throws when it is not there, with those that are */
+function found<T extends Finding>(findings: readonly T[] | undefined, expected: Partial<Finding>): T {
+  const finding = findings?.find(({ object }) => object === expected.object);
+  expect(finding, JSON.stringify(findings, null, 1)).toMatchObject({
+    ...expected,
+    since: { before: expect.any(String) },
+  });
+  return finding as T;
+}
+
+function isBounded({ since }: Finding, madeMs: number, foundMs: number): void {
+  // managedFields have whole seconds, cut off.
+  expect(Date.parse(since.before)).toBeGreaterThanOrEqual(madeMs - 1_000);
+  expect(Date.parse(since.before)).toBeLessThanOrEqual(foundMs);
+  expect(Date.parse(since.after ?? since.before)).toBeLessThanOrEqual(Date.parse(since.before));
+}
+
+async function isOutsideReachable(app: string): Promise<boolean> {
+  const from = await podOf(mesh.cluster, sampleNamespace, app);
+  return (await probeOnce(mesh.cluster, from, "tcp", mesh.world.outside.sites.tcp.target)).reached;
+}
+
+async function told(detailType: string, object: string): Promise<boolean> {
+  const key = detailType.endsWith("Found") ? "found" : "corrected";
+  return (await bus.heard()).some(
+    (event) => event["detail-type"] === detailType && JSON.stringify(event.detail[key]).includes(object),
+  );
+}
+
+describe("correct", () => {
+  test.each(everyKind)("%s: put right, and told", async (_, kind) => {
+    const madeMs = Date.now();
+    const countedBefore = await countedByMetric(mesh.aws, "EgressDriftCorrected");
+    await kind.make(mesh);
+    const expected = await kind.expected(mesh);
+    await look(kind);
+    const isOver = (it: RolloutStatus) => it.drift?.history !== undefined && isDrifted(it) === "False";
+    const status = await mesh.untilStatus("corrected", isOver);
+    const past: PastFinding = found(status.drift?.history, expected);
+    expect(past).toMatchObject({ outcome: "Corrected" });
+    isBounded(past, madeMs, Date.parse(past.foundAt));
+    await mesh.untilStatus("verified", (it) => isCut(it) && it.sidecars?.verified === 3, cutWithinMs);
+    if (kind.foundBy === "any pass") {
+      await eventually("Found on the bus", () => told("Egress Drift Found", past.object));
+      await eventually("Corrected on the bus", () => told("Egress Drift Corrected", past.object));
+      await eventually(
+        "the metric",
+        async () => (await countedByMetric(mesh.aws, "EgressDriftCorrected")) > countedBefore,
+      );
+    }
+    const messages = [
+      ...(await configEvents(mesh.cluster, "EgressDriftFound")),
+      ...(await configEvents(mesh.cluster, "EgressDriftCorrected")),
+    ];
+    expect(messages.filter((message) => message.startsWith(`${past.object}: `)).length).toBeGreaterThanOrEqual(2);
+    for (const app of ["bookbuyer", "bookthief"]) expect(await isOutsideReachable(app)).toBe(false);
+  });
+
+  test("all at once, by one check of the schedule", async () => {
+    const all = await makeAll();
+    await setDriftSchedule(mesh.aws, "ENABLED");
+    // The schedule's minute, and the emulator looks every ten seconds.
+    const isDone = ({ drift }: RolloutStatus) =>
+      all.every(({ object }) => drift?.history?.some((it) => it.object === object));
+    let status: RolloutStatus;
+    try {
+      status = await mesh.untilStatus("all corrected", (it) => isDone(it) && isCut(it), 90_000);
+    } finally {
+      await setDriftSchedule(mesh.aws, "DISABLED");
+    }
+    for (const expected of all) found(status.drift?.history, expected);
+    expect(status.drift?.checkedAt).toBeDefined();
+    expect(status.sidecars).toMatchObject({ total: 3, verified: 3 });
+  });
+});
+
+// One by one is for the full counts; together they say it in the gate too.
+const oneByOne = isFull ? everyKind : everyKind.slice(0, 1);
+
+describe("detect", () => {
+  test.each(oneByOne)("%s: reported with the line that corrects it, and left", async (_, kind) => {
+    await setMode("detect");
+    const madeMs = Date.now();
+    await kind.make(mesh);
+    const expected = await kind.expected(mesh);
+    await look(kind);
+    const status = await mesh.untilStatus("found", (it) => isDrifted(it) === "True");
+    const finding: OpenFinding = found(status.drift?.findings, expected);
+    expect(finding).toMatchObject({ action: "Detected", repair: "osm reconcile --correct" });
+    isBounded(finding, madeMs, Date.parse(finding.foundAt));
+    expect(conditionOf(status, "Drifted")?.reason).toBe("DetectOnly");
+    const shown = await mesh.osm("egress", "status");
+    for (const text of [finding.object, finding.found, "osm reconcile --correct"]) expect(shown.stdout).toContain(text);
+    const writes = await sidecarWrites();
+    await look(kind);
+    await sleep(2_000);
+    expect(await sidecarWrites()).toEqual(writes);
+
+    const corrected = await mesh.osm("reconcile", "--correct");
+    expect(corrected.stderr + corrected.stdout).toContain("3 of 3 sidecars verified");
+    expect(isDrifted(await mesh.status())).toBe("False");
+    expect(found((await mesh.status()).drift?.history, expected)).toMatchObject({ outcome: "Corrected" });
+  });
+
+  test("all at once", async () => {
+    await setMode("detect");
+    const all = await makeAll();
+    await mesh.osm("reconcile");
+    const status = await mesh.status();
+    for (const expected of all) expect(found(status.drift?.findings, expected).action).toBe("Detected");
+    expect(conditionOf(status, "Converged")?.status).toBe("False");
+  });
+
+  test("what is let out stays let out, and the status does not call it off", async () => {
+    await setMode("detect");
+    await openEgress(mesh, "bookbuyer", "a-stranger");
+    // The kubelet looks when its pod changes.
+    const { pod } = await podOf(mesh.cluster, sampleNamespace, "bookbuyer");
+    await mesh.cluster.kubectl("annotate", "pod", pod, "-n", sampleNamespace, "example.com/look=now", "--overwrite");
+    await eventually("traffic gets out", () => isOutsideReachable("bookbuyer"), { withinMs: 10_000 });
+    await ask();
+    const status = await mesh.untilStatus("found", (it) => isDrifted(it) === "True");
+    expect(conditionOf(status, "Converged")).toMatchObject({ status: "False", reason: "SidecarsDiffer" });
+    expect(conditionOf(status, "EgressCut")?.status).toBe("False");
+    expect(status.lagging?.[0]).toMatchObject({
+      pod: `${sampleNamespace}/${pod}`,
+      reason: expect.stringContaining("Altered"),
+    });
+    expect(await isOutsideReachable("bookbuyer")).toBe(true);
+  });
+});
+
+const everyReport = Object.entries<ReportedKind>(reportedKinds);
+
+describe.each(["correct", "detect"] as const)("only reported, %s", (mode) => {
+  test.each(isFull ? everyReport : everyReport.slice(0, 1))(
+    "%s: told with the line that repairs it, and the line does",
+    async (_, kind) => {
+      await setMode(mode);
+      const madeMs = Date.now();
+      await kind.make(mesh);
+      const object = await kind.object(mesh);
+      await mesh.osm("reconcile");
+      const status = await mesh.status();
+      const finding = found(status.drift?.findings, { object, ...kind.found });
+      expect(finding).toMatchObject({ action: "Reported", repair: ["osm", ...kind.repair].join(" ") });
+      expect(Date.parse(finding.since.before)).toBeGreaterThanOrEqual(madeMs - 1_000);
+      expect(conditionOf(status, "Drifted")).toMatchObject({ status: "True", reason: "NeedsPerson" });
+      expect((await mesh.osm("egress", "status")).stdout).toContain(finding.repair);
+
+      const repaired = await mesh.osm(...kind.repair);
+      expect(repaired).toMatchObject({ exitCode: 0 });
+      await mesh.osm("reconcile");
+      const after = (await mesh.status()).drift;
+      expect(after?.findings?.filter((it) => it.object === object) ?? []).toEqual([]);
+      expect(found(after?.history, { object })).toMatchObject({ outcome: "Gone" });
+      await kind.cleanUp?.(mesh);
+    },
+  );
+
+  test("all at once, with what is corrected", async () => {
+    await setMode(mode);
+    for (const [, kind] of everyReport) await kind.make(mesh);
+    const objects = await Promise.all(everyReport.map(([, kind]) => kind.object(mesh)));
+    const corrected = await makeAll();
+    await mesh.osm("reconcile");
+    const status = await mesh.status();
+    for (const [at, [, kind]] of everyReport.entries()) {
+      found(status.drift?.findings, { object: objects[at] ?? "", ...kind.found });
+    }
+    const there = mode === "correct" ? status.drift?.history : status.drift?.findings;
+    for (const expected of corrected) found<Finding>(there, expected);
+    for (const [, kind] of everyReport) await mesh.osm(...kind.repair);
+    for (const [, kind] of everyReport) await kind.cleanUp?.(mesh);
+  });
+});
+
+test("a ConfigMap edited in a loop meets backoff, and the status says who, how often and when next", async () => {
+  const name = mapName("bookbuyer");
+  const fighting = new AbortController();
+  const fight = (async () => {
+    while (!fighting.signal.aborted) {
+      const who = ["get", "cm", name, "-n", sampleNamespace, "-o", "jsonpath={.data.lds\\.json}"];
+      if (!(await mesh.cluster.kubectl(...who)).includes("passthrough-outbound")) {
+        await openEgress(mesh, "bookbuyer", "fighter").catch(() => undefined);
+      }
+      await sleep(200);
+    }
+  })();
+  const asking = (async () => {
+    while (!fighting.signal.aborted) {
+      await ask();
+      await sleep(500);
+    }
+  })();
+  const corrections: number[] = [];
+  let last: string | undefined;
+  try {
+    await eventually(
+      "four corrections",
+      async () => {
+        const { drift } = await mesh.status();
+        const at = [...(drift?.findings ?? []), ...(drift?.history ?? [])].find(
+          ({ object, by }) => object === configMapOf("bookbuyer") && by === "fighter",
+        )?.correctedAt;
+        if (at !== undefined && at !== last) corrections.push(Date.parse(at));
+        last = at ?? last;
+        return corrections.length >= 4;
+      },
+      { withinMs: 60_000, everyMs: 100, tell: async () => JSON.stringify((await mesh.status()).drift, null, 1) },
+    );
+    const apart = corrections.slice(1).map((at, index) => (at - (corrections[index] ?? 0)) / 1_000);
+    [2, 6, 18].forEach((seconds, step) => {
+      expect(apart[step]).toBeGreaterThanOrEqual(seconds);
+      expect(apart[step]).toBeLessThan(seconds + 5);
+    });
+    const status = await mesh.untilStatus("reported", (it) => conditionOf(it, "Drifted")?.reason === "BackingOff");
+    expect(status.drift?.findings).toMatchObject([{ action: "BackingOff", by: "fighter", times: 4 }]);
+    expect(conditionOf(status, "Drifted")?.message).toContain("by fighter, undone 4 times");
+    expect((await mesh.osm("egress", "status")).stdout).toMatch(/fighter .* undone 4 times, written back after 20/);
+  } finally {
+    fighting.abort();
+    await Promise.allSettled([fight, asking]);
+  }
+});
+
+async function makeAll(): Promise<readonly Partial<Finding>[]> {
+  // Of one ConfigMap one finding.
+  const kinds = everyKind.filter(([name]) => name !== "a file taken out of a ConfigMap").map(([, kind]) => kind);
+  for (const kind of kinds) await kind.make(mesh);
+  return Promise.all(kinds.map((kind) => kind.expected(mesh)));
+}
+
+/** resourceVersions of what a correction would write. */
+async function sidecarWrites(): Promise<string> {
+  const only = ["-o", 'jsonpath={range .items[*]}{.metadata.name} {.metadata.resourceVersion}{"\\n"}{end}'];
+  return mesh.cluster.kubectl("get", "cm", "-n", sampleNamespace, ...only);
+}
