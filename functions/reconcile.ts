@@ -3,10 +3,11 @@ import { injectLambdaContext } from "@aws-lambda-powertools/logger/middleware";
 import { Metrics } from "@aws-lambda-powertools/metrics";
 import { logMetrics } from "@aws-lambda-powertools/metrics/middleware";
 import middy from "@middy/core";
-import type { Context, SQSEvent } from "aws-lambda";
+import type { Context, SQSBatchResponse, SQSEvent } from "aws-lambda";
+import { batchReport } from "#lib/aws/batch-report.ts";
 import { openClusters } from "#lib/aws/clusters.ts";
 import { openEventBus } from "#lib/aws/event-bus.ts";
-import { recordCluster, recordOutcome } from "#lib/aws/figures.ts";
+import { recordCluster } from "#lib/aws/figures.ts";
 import { passContext, passLog } from "#lib/aws/pass-context.ts";
 import { openQueue } from "#lib/aws/queue.ts";
 import { runQueuedPass } from "#lib/aws/queued-pass.ts";
@@ -17,13 +18,14 @@ import { reconcileCluster } from "#lib/reconcile/reconcile-cluster.ts";
 
 const settings = reconcileSettings(process.env);
 const logger = new Logger();
+const log = passLog(logger);
 const metrics = new Metrics();
 const queue = openQueue(settings);
 const bus = openEventBus(settings.busName, settings.region);
 const clusters = openClusters(settings);
 const loadGuards = () => import("#deploy/guards.ts");
 
-export const handler = middy<SQSEvent, void, Error, Context>()
+export const handler = middy<SQSEvent, SQSBatchResponse, Error, Context>()
   .use(injectLambdaContext(logger, { resetKeys: true }))
   .use(logMetrics(metrics, { captureColdStartMetric: true }))
   .handler(async (event, context) => {
@@ -35,5 +37,6 @@ export const handler = middy<SQSEvent, void, Error, Context>()
       recordCluster(metrics, hint.cluster, outcome);
       return outcome;
     };
-    recordOutcome(metrics, await runQueuedPass(event, { ...queue, ...clusters, reconcile, log: passLog(logger) }));
+    const ports = { ...queue, account: settings.account, prepare: clusters.prepare, reconcile, log };
+    return batchReport(event, { log, metrics }, () => runQueuedPass(event, ports));
   });

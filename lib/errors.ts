@@ -31,6 +31,11 @@ export class EgressError extends Error {
     this.reason = reason;
   }
 
+  /** The message without its reason. */
+  get what(): string {
+    return this.message.slice(`[${this.reason}] `.length);
+  }
+
   get retry(): (typeof retryPolicy)[Reason] {
     return retryPolicy[this.reason];
   }

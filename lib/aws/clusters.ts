@@ -1,67 +1,82 @@
-import { DescribeClusterCommand, EKSClient, ResourceNotFoundException } from "@aws-sdk/client-eks";
 import { EgressError } from "../errors.ts";
-import { managedTag } from "../events/fields.ts";
 import type { KubeConnection } from "../kube/connection.ts";
-import { openTokenConnection } from "../kube/token-connection.ts";
-import { eksTokens } from "./eks-token.ts";
-import { awsFailure, clientOptions } from "./failure.ts";
-import type { ReconcileSettings } from "./settings.ts";
+import { type ClusterSettings, type ReachedCluster, reachCluster } from "./cluster-connection.ts";
+import { firstAnswerMs, firstContact, NoContact } from "./first-contact.ts";
 
-/** EKS clusters by name, spoken to as the function's own role. */
+/** EKS clusters by their ids, spoken to as the function's own role or one that it may assume. */
 export interface Clusters {
-  /** Begins to look the cluster up; what fails, fails in `use`. */
-  prepare(name: string): void;
-  /** @throws EgressError `cluster-unknown`, `aws-forbidden`, `aws-unavailable`, and whatever the work throws */
-  use<T>(name: string, work: (connection: KubeConnection) => Promise<T>): Promise<T>;
+  /** Begins to look the cluster of a hint up; what fails, fails in `use`. */
+  prepare(hint: { readonly cluster: string }): void;
+  /**
+   * @throws EgressError `cluster-unknown`, `aws-forbidden`, `aws-unavailable`, `api-unavailable` where nobody answers, and
+   *         whatever the work throws
+   */
+  use<T>(id: string, work: (connection: KubeConnection) => Promise<T>): Promise<T>;
 }
 
-/** Connections live as long as the warm function: one DescribeCluster, one TLS session, one token per 14 minutes. */
-export function openClusters({ region, ownClusters }: Pick<ReconcileSettings, "region" | "ownClusters">): Clusters {
-  const kept = new Map<string, Promise<KubeConnection>>();
-  function open(name: string): Promise<KubeConnection> {
-    const connection = kept.get(name) ?? connect(name, region, ownClusters.includes(name));
-    kept.set(name, connection);
-    return connection;
+/** Two tries for the first answer. */
+const contactMs = 2 * firstAnswerMs;
+/**
+ * For so long a cluster that was silent is not asked again: its messages would wait for their time to be out one after
+ * the other, in the place of other clusters'. After that there is one try.
+ */
+export const silentMs = 30_000;
+
+export interface ClusterPorts {
+  reach(id: string): Promise<ReachedCluster>;
+  nowMs(): number;
+}
+
+/**
+ * Connections live as long as the warm function: one DescribeCluster, one TLS session, one token per 14 minutes. So does
+ * the memory of who was silent; each warm function has its own.
+ */
+export function openClusters(settings: ClusterSettings, ports: Partial<ClusterPorts> = {}): Clusters {
+  const { reach = (id: string) => reachCluster(id, settings), nowMs = Date.now } = ports;
+  const kept = new Map<string, Promise<ReachedCluster>>();
+  /** When a cluster was last asked in vain. */
+  const silentSince = new Map<string, number>();
+
+  function open(id: string): Promise<ReachedCluster> {
+    const reached = kept.get(id) ?? reach(id);
+    kept.set(id, reached);
+    return reached;
   }
+  function isLeftAlone(id: string): boolean {
+    return nowMs() - (silentSince.get(id) ?? -Infinity) < silentMs;
+  }
+
+  async function useReached<T>(id: string, work: (connection: KubeConnection) => Promise<T>): Promise<T> {
+    const { connection, advice } = await open(id);
+    const contact = firstContact(connection, silentSince.has(id) ? firstAnswerMs : contactMs, nowMs);
+    try {
+      return await work(contact.connection);
+    } catch (error) {
+      const cause = error instanceof NoContact ? error.cause : error;
+      if (contact.hasAnswered() || !(cause instanceof EgressError) || cause.reason !== "api-unavailable") throw cause;
+      silentSince.set(id, nowMs());
+      throw new EgressError("api-unavailable", `${id}: ${cause.what}; ${advice}`, cause);
+    } finally {
+      if (contact.hasAnswered()) silentSince.delete(id);
+    }
+  }
+
   return {
-    prepare(name) {
-      open(name).catch(() => undefined);
+    prepare({ cluster: id }) {
+      if (!isLeftAlone(id)) open(id).catch(() => undefined);
     },
-    async use(name, work) {
-      const connection = open(name);
+    async use(id, work) {
+      if (isLeftAlone(id)) {
+        const agoS = Math.round((nowMs() - (silentSince.get(id) ?? 0)) / 1_000);
+        throw new EgressError("api-unavailable", `${id}: not asked, it did not answer ${agoS} s ago`);
+      }
       try {
-        return await work(await connection);
+        return await useReached(id, work);
       } catch (error) {
         // The endpoint, the CA or the role may be another one by now.
-        kept.delete(name);
+        kept.delete(id);
         throw error;
       }
     },
   };
-}
-
-async function connect(name: string, region: string, isOwn: boolean): Promise<KubeConnection> {
-  const client = new EKSClient({ region, ...clientOptions });
-  try {
-    const { cluster } = await client.send(new DescribeClusterCommand({ name }));
-    if (!isOwn && cluster?.tags?.[managedTag] !== "true") {
-      throw new EgressError("cluster-unknown", `DescribeCluster ${name}: it has no tag ${managedTag}=true`);
-    }
-    const caData = cluster?.certificateAuthority?.data;
-    if (!cluster?.endpoint || !caData) {
-      throw new EgressError(
-        "aws-unavailable",
-        `DescribeCluster ${name}: ${cluster?.status ?? "no cluster"}, no endpoint or CA yet`,
-      );
-    }
-    const token = eksTokens({ cluster: name, region, credentials: client.config.credentials });
-    await token();
-    return openTokenConnection({ server: cluster.endpoint, caData, token });
-  } catch (cause) {
-    if (cause instanceof EgressError) throw cause;
-    if (cause instanceof ResourceNotFoundException) {
-      throw new EgressError("cluster-unknown", `DescribeCluster ${name}: no such cluster in ${region}`, cause);
-    }
-    throw awsFailure(`DescribeCluster ${name}`, cause);
-  }
 }

@@ -10,26 +10,9 @@ import {
 } from "@aws-sdk/client-sqs";
 import pLimit from "p-limit";
 import { EgressError } from "../errors.ts";
+import { type DeadLetter, deadLetter } from "./dead-letter.ts";
 import { awsFailure, clientOptions } from "./failure.ts";
 import { passesAttribute } from "./queue.ts";
-
-export interface DeadLetter {
-  readonly id: string;
-  /** Absent where the queue itself gave up, after five tries. */
-  readonly reason?: string;
-  readonly problem?: string;
-  /** As EventBridge sent it; absent where it is no event of its. */
-  readonly cluster?: string;
-  readonly source?: string;
-  readonly detailType?: string;
-  /** ISO 8601: when it came into the queue that it died in. */
-  readonly since?: string;
-  readonly body: string;
-  /** An event of the bus. What Lambda or the scheduler gave up on lies here too, and the queue has no use for it. */
-  readonly isEvent: boolean;
-  /** How often a pass had sent it on. */
-  readonly passes?: string;
-}
 
 export interface DeadLetterQueue {
   /** Everything in it that nobody else is reading, oldest first; out of others' sight until the work is done. */
@@ -116,7 +99,7 @@ export async function openDeadLetters({ deployment, region, endpoint }: DeadLett
       };
       try {
         for (const message of await receiveAll()) held.set(message.MessageId ?? "", message);
-        const letters = [...held.values()].map(deadLetter);
+        const letters = [...held.values()].map((message) => deadLetter(message, accountOf(deadUrl)));
         letters.sort((left, right) => (left.since ?? "").localeCompare(right.since ?? ""));
         const result = await work(letters, { sendBack, drop });
         await letGo([...held.values()]);
@@ -149,40 +132,7 @@ async function queueUrlOf(client: SQSClient, QueueName: string): Promise<string>
   }
 }
 
-function deadLetter({ MessageId = "", Body = "", Attributes, MessageAttributes = {} }: Message): DeadLetter {
-  const sentMs = Number(Attributes?.SentTimestamp);
-  const optional = <K extends string>(key: K, value: unknown) =>
-    (typeof value === "string" ? { [key]: value } : {}) as { readonly [key in K]?: string };
-  const event = eventOf(Body);
-  const said = (...names: readonly string[]) =>
-    names.map((name) => MessageAttributes[name]?.StringValue).find((text) => text !== undefined);
-  return {
-    id: MessageId,
-    isEvent: typeof event.source === "string" && typeof event["detail-type"] === "string",
-    // Ours; EventBridge's and the scheduler's; Lambda's.
-    ...optional("reason", said("osm-reason", "ERROR_CODE", "ErrorCode")),
-    ...optional("problem", said("osm-problem", "ERROR_MESSAGE", "ErrorMessage")),
-    ...optional("passes", said(passesAttribute)),
-    ...optional("cluster", event.detail?.metadata?.cluster ?? event.detail?.cluster),
-    ...optional("source", event.source),
-    ...optional("detailType", event["detail-type"]),
-    ...(Number.isNaN(sentMs) ? {} : { since: new Date(sentMs).toISOString() }),
-    body: Body,
-  };
-}
-
-/** Anybody may have sent anything. */
-interface LooseEvent {
-  readonly source?: unknown;
-  readonly "detail-type"?: unknown;
-  readonly detail?: { readonly cluster?: unknown; readonly metadata?: { readonly cluster?: unknown } } | null;
-}
-
-function eventOf(body: string): LooseEvent {
-  try {
-    const value: unknown = JSON.parse(body);
-    return typeof value === "object" && value !== null ? value : {};
-  } catch {
-    return {};
-  }
+/** @param queueUrl  `https://sqs.<region>.amazonaws.com/<account>/<name>` */
+function accountOf(queueUrl: string): string {
+  return queueUrl.split("/").at(-2) ?? "";
 }

@@ -7,6 +7,16 @@ export function countResult(metrics: Metrics, event: ResultEvent): void {
   metrics.addMetric(event.detailType.replaceAll(" ", ""), MetricUnit.Count, 1);
 }
 
+/** Of a pass whose message comes back. */
+export function recordFailure(metrics: Metrics): void {
+  metrics.addMetric("PassesFailed", MetricUnit.Count, 1);
+}
+
+/** Accounts and clusters that a drift check could not look at. */
+export function recordUnreadable(metrics: Metrics, count: number): void {
+  metrics.addMetric("ClustersUnreadable", MetricUnit.Count, count);
+}
+
 /** Figures of all clusters together. @param outcome  undefined when the message became a dead letter */
 export function recordOutcome(metrics: Metrics, outcome: PassOutcome | undefined): void {
   metrics.addMetric("DeadLetters", MetricUnit.Count, outcome ? 0 : 1);

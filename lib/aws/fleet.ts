@@ -1,66 +1,56 @@
-import {
-  DescribeClusterCommand,
-  EKSClient,
-  paginateListClusters,
-  ResourceNotFoundException,
-} from "@aws-sdk/client-eks";
 import pLimit from "p-limit";
-import { managedTag } from "../events/fields.ts";
-import { awsFailure, clientOptions } from "./failure.ts";
+import { type AccountClusters, type ClusterPage, openAccountClusters } from "./account-clusters.ts";
+import { roleCredentials } from "./role-credentials.ts";
+import type { CheckDriftSettings } from "./settings.ts";
 
-/** Some of the region's clusters, as they are found. */
-export interface FleetPage {
-  /** Names of those that carry the tag. */
-  readonly managed: readonly string[];
-  /** Those that nobody could look at, and why: nothing is known of them. */
-  readonly unreadable: readonly { readonly cluster: string; readonly problem: string }[];
+/** Every account has EKS's limits for itself. */
+const accountsAtATime = 8;
+
+/** What is known of a fleet's clusters, as they are found. */
+export interface FleetPage extends ClusterPage {
+  /** Accounts whose clusters nobody could list, and why. */
+  readonly unlisted: readonly { readonly account: string; readonly problem: string }[];
 }
 
-/** EKS answers about ten a second for the whole account; who is refused waits, and tries again. */
-const atATime = 4;
-const maxAttempts = 4;
-
-export interface FleetReader {
-  /** @throws EgressError `aws-forbidden`, `aws-unavailable` when the clusters cannot even be listed */
-  pages(): AsyncGenerator<FleetPage>;
-}
-
-export function openFleet(region: string): FleetReader {
-  const client = new EKSClient({ region, ...clientOptions, maxAttempts, retryMode: "adaptive" });
-
-  async function isManaged(name: string): Promise<boolean> {
-    try {
-      const { cluster } = await client.send(new DescribeClusterCommand({ name }));
-      return cluster?.tags?.[managedTag] === "true";
-    } catch (cause) {
-      // Deleted since it was listed.
-      if (cause instanceof ResourceNotFoundException) return false;
-      throw awsFailure(`DescribeCluster ${name}`, cause);
-    }
-  }
-
-  async function look(names: readonly string[]): Promise<FleetPage> {
-    const limit = pLimit(atATime);
-    const looks = await Promise.allSettled(names.map((name) => limit(() => isManaged(name))));
-    return {
-      managed: names.filter((_, at) => looks[at]?.status === "fulfilled" && looks[at].value),
-      unreadable: names.flatMap((cluster, at) => {
-        const one = looks[at];
-        return one?.status === "rejected" ? [{ cluster, problem: String(one.reason) }] : [];
-      }),
-    };
-  }
-
-  return {
-    async *pages() {
-      const pages = paginateListClusters({ client }, {});
-      for (;;) {
-        const { done, value } = await pages.next().catch((cause: unknown) => {
-          throw awsFailure("ListClusters", cause);
-        });
-        if (done) return;
-        yield await look(value.clusters ?? []);
+/**
+ * The tagged clusters of this region in every account of the fleet. Accounts do not wait for each other: one that is slow
+ * or lets nobody in costs the others nothing.
+ *
+ * @param onPage  called for each page of each account
+ * @throws what `onPage` throws; EgressError `aws-forbidden`, `aws-unavailable` when the clusters of the stack's own
+ *         account cannot be listed; either way every account has had its turn
+ */
+export async function sweepFleet(
+  { region, busName: externalId, fleetRoles }: Pick<CheckDriftSettings, "region" | "busName" | "fleetRoles">,
+  onPage: (page: FleetPage) => Promise<void>,
+): Promise<void> {
+  const own = readPages(openAccountClusters({ region }), onPage);
+  const limit = pLimit(accountsAtATime);
+  const others = [...fleetRoles].map(([account, arn]) =>
+    limit(async () => {
+      const credentials = roleCredentials({ arn, region, externalId });
+      const problem = await readPages(openAccountClusters({ region, account, credentials }), onPage);
+      if (problem !== undefined) {
+        await onPage({ managed: [], unreadable: [], unlisted: [{ account, problem: String(problem) }] });
       }
-    },
-  };
+    }),
+  );
+  const [ownProblem, ...ends] = await Promise.allSettled([own, ...others]);
+  for (const end of ends) if (end.status === "rejected") throw end.reason;
+  if (ownProblem.status === "rejected") throw ownProblem.reason;
+  if (ownProblem.value !== undefined) throw ownProblem.value;
+}
+
+/** @returns why the clusters could not be listed to the end */
+async function readPages(
+  clusters: AccountClusters,
+  onPage: (page: FleetPage) => Promise<void>,
+): Promise<Error | undefined> {
+  const pages = clusters.pages();
+  for (;;) {
+    const next = await pages.next().catch((cause: Error) => cause);
+    if (next instanceof Error) return next;
+    if (next.done) return undefined;
+    await onPage({ ...next.value, unlisted: [] });
+  }
 }

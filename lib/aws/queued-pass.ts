@@ -6,10 +6,12 @@ import { type Message, passesOf } from "./queue.ts";
 
 /** What a queued pass does to the world. */
 export interface QueuedPassPorts {
+  /** The stack's own; an event of another account speaks of that account's clusters alone. */
+  readonly account: string;
   /** Takes the message out of sight for as long as a killed pass may leave it unattended. */
   hide(message: Message): Promise<void>;
   /** Begins what the pass will need and nobody else notices. */
-  prepare(cluster: string): void;
+  prepare(hint: Hint): void;
   reconcile(hint: Hint): Promise<PassOutcome>;
   /** False when the message has gone round often enough. */
   sendAgain(message: Message): Promise<boolean>;
@@ -26,8 +28,8 @@ export interface QueuedPassPorts {
 export async function runQueuedPass(event: SQSEvent, ports: QueuedPassPorts): Promise<PassOutcome | undefined> {
   const message = soleMessage(event);
   const hidden = ports.hide(message);
-  const parsed = parseHint(message.body);
-  if (parsed.ok) ports.prepare(parsed.hint.cluster);
+  const parsed = parseHint(message.body, ports.account);
+  if (parsed.ok) ports.prepare(parsed.hint);
   await hidden;
   if (!parsed.ok) {
     const { field, problem } = parsed;

@@ -1,7 +1,8 @@
 import * as z from "zod";
 import { EgressError } from "../errors.ts";
-import { clusterName } from "../events/fields.ts";
+import { accountId, clusterName } from "../events/fields.ts";
 import { type MeshPlace, meshPlace } from "../mesh/names.ts";
+import { type FleetRoles, fleetRolesOf, roleList } from "./role-list.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -16,6 +17,16 @@ function placeOf(env: { readonly OSM_MESH_NAME: string; readonly OSM_NAMESPACE: 
 /** The stack's own cluster, which needs no tag; empty where all of them are found by it. */
 const ownCluster = z.union([z.literal(""), clusterName]).transform((name) => (name === "" ? [] : [name]));
 
+const fleetFields = { OSM_ACCOUNT_ID: accountId, OSM_FLEET_ROLES: roleList };
+function fleetOf(
+  env: { readonly OSM_ACCOUNT_ID: string; readonly OSM_FLEET_ROLES: readonly string[] },
+  context: z.RefinementCtx,
+): FleetRoles {
+  return fleetRolesOf(env.OSM_FLEET_ROLES, env.OSM_ACCOUNT_ID, (message) =>
+    context.addIssue({ code: "custom", path: ["OSM_FLEET_ROLES"], message }),
+  );
+}
+
 const reconcile = z
   .object({
     AWS_REGION: z.string().min(1),
@@ -24,23 +35,42 @@ const reconcile = z
     OSM_DEAD_LETTER_QUEUE_URL: z.url(),
     OSM_VISIBILITY_SECONDS: z.coerce.number().int().min(1).max(43_200),
     OSM_CLUSTER_NAME: ownCluster,
+    OSM_CLUSTER_ROLES: roleList,
+    OSM_SUBNET_IDS: z.string(),
+    ...fleetFields,
     ...placeFields,
   })
-  .transform((env) => ({
+  .transform((env, context) => ({
     region: env.AWS_REGION,
+    account: env.OSM_ACCOUNT_ID,
     busName: env.OSM_EVENT_BUS_NAME,
     queueUrl: env.OSM_QUEUE_URL,
     deadLetterUrl: env.OSM_DEAD_LETTER_QUEUE_URL,
     /** Reconciled without the tag. */
     ownClusters: env.OSM_CLUSTER_NAME,
+    fleetRoles: fleetOf(env, context),
+    /** ARNs that a cluster's tag may name. */
+    clusterRoles: env.OSM_CLUSTER_ROLES,
+    /** Whether the function is in a VPC of ours. */
+    isInVpc: env.OSM_SUBNET_IDS !== "",
     /** What a pass sets its own message's visibility to: when a killed pass is taken up. */
     visibilitySeconds: env.OSM_VISIBILITY_SECONDS,
     place: placeOf(env),
   }));
 
 const checkDrift = z
-  .object({ AWS_REGION: z.string().min(1), OSM_EVENT_BUS_NAME: z.string().min(1), OSM_CLUSTER_NAME: ownCluster })
-  .transform((env) => ({ region: env.AWS_REGION, busName: env.OSM_EVENT_BUS_NAME, clusters: env.OSM_CLUSTER_NAME }));
+  .object({
+    AWS_REGION: z.string().min(1),
+    OSM_EVENT_BUS_NAME: z.string().min(1),
+    OSM_CLUSTER_NAME: ownCluster,
+    ...fleetFields,
+  })
+  .transform((env, context) => ({
+    region: env.AWS_REGION,
+    busName: env.OSM_EVENT_BUS_NAME,
+    clusters: env.OSM_CLUSTER_NAME,
+    fleetRoles: fleetOf(env, context),
+  }));
 
 const webhook = z
   .object({

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import type { DeadLetter } from "../aws/dead-letters.ts";
+import type { DeadLetter } from "../aws/dead-letter.ts";
 import { isMeant, type LetterOptions, openLetters, triedOut, withLetterOptions } from "./events-options.ts";
 import { type OutputFormat, outputOption, structuredText, tableText } from "./output.ts";
 

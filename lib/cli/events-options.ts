@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander";
-import { type DeadLetter, type DeadLetterQueue, type Deal, openDeadLetters } from "../aws/dead-letters.ts";
+import type { DeadLetter } from "../aws/dead-letter.ts";
+import { type DeadLetterQueue, type Deal, openDeadLetters } from "../aws/dead-letters.ts";
 import { EgressError } from "../errors.ts";
 import { CommandError } from "./failure.ts";
 

@@ -1,11 +1,13 @@
 import * as z from "zod";
 import type { GitopsOwner } from "../mesh/gitops-owner.ts";
-import { type BusEntry, clusterName, type Metadata, metadata, shortText } from "./fields.ts";
+import { knownClusterId } from "./cluster-id.ts";
+import { accountId, type BusEntry, clusterId, type Metadata, metadata, shortText } from "./fields.ts";
 import { firstFault } from "./first-fault.ts";
 import { parseJson } from "./parse-json.ts";
 
 /** Somebody says that it is worth looking at a cluster. Nothing in it ever becomes sidecar configuration. */
 export interface Hint {
+  /** Its name in the stack's own account, `ACCOUNT/NAME` in another one. */
   readonly cluster: string;
   /** drift: ask every sidecar, also those believed to be right. */
   readonly kind: "hint" | "drift";
@@ -44,10 +46,12 @@ const ours = {
 /** Whose `actor` is a user, of a write that may be any of several. */
 export const auditSource = "osm.audit";
 const requestedType = "Egress Reconcile Requested";
+type HintType = (typeof ours)[keyof typeof ours] | typeof requestedType;
 
 const envelope = z.object({
   id: shortText,
   source: shortText,
+  account: accountId,
   "detail-type": shortText,
   time: z.iso.datetime(),
   detail: z.record(z.string(), z.unknown()),
@@ -68,15 +72,19 @@ const revisionAppliedDetail = z.object({
   actor: optionalText,
 });
 const driftCheckDetail = z.object({ metadata });
-const requestedDetail = z.object({ cluster: clusterName, actor: optionalText });
+const requestedDetail = z.object({ cluster: clusterId, actor: optionalText });
 
-/** Reads the body of one queue message: an EventBridge event as JSON. */
-export function parseHint(body: string): ParsedHint {
+/**
+ * Reads the body of one queue message: an EventBridge event as JSON.
+ *
+ * @param ownAccount  the stack's: events of other accounts may only speak of those accounts' own clusters
+ */
+export function parseHint(body: string, ownAccount: string): ParsedHint {
   const json = parseJson(body);
   if (json === undefined) return { ok: false, field: "body", problem: "not JSON" };
   const outer = envelope.safeParse(json);
   if (!outer.success) return malformed(outer.error);
-  const { id, source, time, detail } = outer.data;
+  const { id, source, account, time, detail } = outer.data;
   const type = outer.data["detail-type"];
 
   const expected = expectedType(source);
@@ -85,7 +93,16 @@ export function parseHint(body: string): ParsedHint {
     return { ok: false, field: "detail-type", problem: `${source} sends "${expected}", not "${type}"` };
 
   const hint = { source, correlationId: id, kind: "hint", occurredAt: time } as const;
-  switch (expected) {
+  const parsed = parseDetail(expected, detail, hint);
+  if (!parsed.ok) return parsed;
+  const cluster = knownClusterId(parsed.hint.cluster, account, ownAccount);
+  if (cluster !== undefined) return { ok: true, hint: { ...parsed.hint, cluster } };
+  const field = expected === requestedType ? "detail.cluster" : "detail.metadata.cluster";
+  return { ok: false, field, problem: `account ${account} may only speak of its own clusters` };
+}
+
+function parseDetail(type: HintType, detail: unknown, hint: Omit<Hint, "cluster">): ParsedHint {
+  switch (type) {
     case "OSM Object Changed":
       return read(objectChangedDetail, detail, ({ metadata: sent, ...rest }) => ({
         ...hint,
@@ -134,7 +151,7 @@ export function driftCheckDue(sent: Metadata): BusEntry {
   return { source: "osm.drift", detailType: ours["osm.drift"], detail: { metadata: sent } };
 }
 
-function expectedType(source: string): (typeof ours)[keyof typeof ours] | typeof requestedType | undefined {
+function expectedType(source: string): HintType | undefined {
   if (Object.hasOwn(ours, source)) return ours[source as keyof typeof ours];
   return source.startsWith("osm.") ? undefined : requestedType;
 }

@@ -1,4 +1,4 @@
-import { clusterName } from "../events/fields.ts";
+import { clusterId } from "../events/fields.ts";
 import { parseJson } from "../events/parse-json.ts";
 import { hasToken, isSigned, type Keys } from "./authenticity.ts";
 import { type Notification, type ParsedNotification, parseArgo, parseFlux } from "./notification.ts";
@@ -6,7 +6,7 @@ import { type Notification, type ParsedNotification, parseArgo, parseFlux } from
 /** One call of the webhook, as it came in. */
 export interface WebhookCall {
   readonly method: string;
-  /** `/flux/<cluster>` or `/argocd/<cluster>`. */
+  /** `/flux/<cluster>` or `/argocd/<cluster>`; of another account `/flux/<account>/<cluster>`. */
   readonly path: string;
   /** By name in lower case. */
   readonly headers: Readonly<Record<string, string | undefined>>;
@@ -55,7 +55,11 @@ export async function receive(call: WebhookCall, ports: WebhookPorts): Promise<W
   };
   if (call.method !== "POST") return refuse(405, "only POST");
   const place = placeOf(call.path);
-  if (!place) return refuse(404, "the path is /flux/<cluster> or /argocd/<cluster>");
+  if (!place)
+    return refuse(
+      404,
+      "the path is /flux/<cluster> or /argocd/<cluster>, with <account>/ before the cluster of another account",
+    );
   if (call.body.length > maxBodyBytes) return refuse(413, `the body is larger than ${maxBodyBytes} bytes`);
   if (!(await isAuthentic(place.sender, call, ports))) return refuse(401, "not signed with a key that is valid here");
 
@@ -75,8 +79,8 @@ export async function receive(call: WebhookCall, ports: WebhookPorts): Promise<W
 
 function placeOf(path: string): { readonly sender: Sender; readonly cluster: string } | undefined {
   // The URL ends with a slash, and whoever pastes a path behind it may begin with another.
-  const [, sender, cluster] = /^\/+(flux|argocd)\/([^/]+)\/?$/.exec(path) ?? [];
-  if (sender === undefined || !clusterName.safeParse(cluster).success) return undefined;
+  const [, sender, cluster] = /^\/+(flux|argocd)\/(.+?)\/?$/.exec(path) ?? [];
+  if (sender === undefined || !clusterId.safeParse(cluster).success) return undefined;
   return { sender: sender as Sender, cluster: cluster ?? "" };
 }
 

@@ -17,6 +17,8 @@ export interface AwsPlan {
   readonly region: string;
   /** Where the API server has tokens reviewed: `startCluster(world, { authenticationTokenWebhook })`. */
   readonly authenticationTokenWebhook: { readonly url: string };
+  /** The same for each of the other clusters. */
+  readonly otherWebhooks: readonly { readonly url: string }[];
 }
 
 export interface AwsSide extends AwsPlan, Deployment {
@@ -33,11 +35,28 @@ export interface AwsSide extends AwsPlan, Deployment {
   stop(): Promise<void>;
 }
 
-export async function planAwsSide(place: Place, cluster: EksCluster, port = 4566): Promise<AwsPlan> {
+/**
+ * @param cluster  the stack's own
+ * @param others   that EKS is to know besides; they have no access entries
+ */
+export async function planAwsSide(
+  place: Place,
+  cluster: EksCluster,
+  port = 4566,
+  others: readonly EksCluster[] = [],
+): Promise<AwsPlan> {
   const endpoint = `http://${place.address}:${port}`;
-  const reviewPath = await writeEksState(stateOf(place), cluster);
-  const authenticationTokenWebhook = { url: endpoint + reviewPath };
-  return { place, cluster, port, endpoint, region, authenticationTokenWebhook };
+  const [own = "", ...rest] = await writeEksState(stateOf(place), [cluster, ...others]);
+  const otherWebhooks = rest.map((path) => ({ url: endpoint + path }));
+  return {
+    place,
+    cluster,
+    port,
+    endpoint,
+    region,
+    authenticationTokenWebhook: { url: endpoint + own },
+    otherWebhooks,
+  };
 }
 
 /**

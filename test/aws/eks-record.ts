@@ -12,43 +12,68 @@ export interface EksCluster {
   readonly endpoint: string;
   /** PEM. */
   readonly ca: string;
+  /** Default: the emulator's usual one. */
+  readonly account?: string;
+  readonly tags?: Readonly<Record<string, string>>;
+  /** Whether its endpoint is public, as DescribeCluster tells it; default true. */
+  readonly isPublic?: boolean;
 }
 
+/** `osm-egress/managed=true`, as on every cluster that is not the stack's own. */
+export const managed = { "osm-egress/managed": "true" };
+
 /**
- * Writes the cluster into the state that the emulator loads at its start: made by CreateCluster it would have an endpoint
+ * Writes clusters into the state that the emulator loads at its start: made by CreateCluster they would have an endpoint
  * of the emulator's choice and no CA. Field names are the emulator's own, version 1.5.33.
  *
- * @returns the path under which the emulator reviews this cluster's tokens, for kube-apiserver's webhook
+ * @returns for each the path under which the emulator reviews its tokens, for kube-apiserver's webhook
  */
-export async function writeEksState(stateDirectory: string, cluster: EksCluster): Promise<string> {
-  const secret = randomBytes(32).toString("base64url");
-  const record = {
-    name: cluster.name,
-    arn: `arn:aws:eks:${region}:${accountId}:cluster/${cluster.name}`,
-    createdAt: Math.floor(Date.now() / 1000),
-    version: "1.36",
-    endpoint: cluster.endpoint,
-    roleArn: `arn:aws:iam::${accountId}:role/eks`,
-    resourcesVpcConfig: { subnetIds: [], securityGroupIds: [], endpointPublicAccess: true },
-    kubernetesNetworkConfig: { serviceIpv4Cidr: "10.100.0.0/16", ipFamily: "ipv4" },
-    status: "ACTIVE",
-    certificateAuthority: { data: Buffer.from(cluster.ca).toString("base64") },
-    tags: {},
-    accessConfig: { authenticationMode: "API" },
-    _creator_arn: null,
-    _auth_token: secret,
-    _docker_id: null,
-  };
+export async function writeEksState(
+  stateDirectory: string,
+  clusters: readonly EksCluster[],
+): Promise<readonly string[]> {
+  const records = clusters.map(eksRecord);
   const state = {
     __ministack_format__: 3,
     payload: {
       clusters: {
         __account_region_scoped__: true,
-        data: { [`${accountId}\0${region}\0'${cluster.name}'`]: record },
+        data: Object.fromEntries(
+          records.map(({ account, record }) => [`${account}\0${region}\0'${record.name}'`, record]),
+        ),
       },
     },
   };
   await mkdir(stateDirectory, { recursive: true });
   await writeFile(join(stateDirectory, "eks.json"), JSON.stringify(state), { mode: 0o600 });
-  return `/_ministack/eks-auth/${accountId}/${region}/${cluster.name}/${secret}`;
+  return records.map(
+    ({ account, record }) => `/_ministack/eks-auth/${account}/${region}/${record.name}/${record._auth_token}`,
+  );
+}
+
+function eksRecord({ account = accountId, ...cluster }: EksCluster) {
+  const isPublic = cluster.isPublic ?? true;
+  const record = {
+    name: cluster.name,
+    arn: `arn:aws:eks:${region}:${account}:cluster/${cluster.name}`,
+    createdAt: Math.floor(Date.now() / 1000),
+    version: "1.36",
+    endpoint: cluster.endpoint,
+    roleArn: `arn:aws:iam::${account}:role/eks`,
+    resourcesVpcConfig: {
+      subnetIds: [],
+      securityGroupIds: [],
+      endpointPublicAccess: isPublic,
+      endpointPrivateAccess: !isPublic,
+    },
+    kubernetesNetworkConfig: { serviceIpv4Cidr: "10.100.0.0/16", ipFamily: "ipv4" },
+    status: "ACTIVE",
+    certificateAuthority: { data: Buffer.from(cluster.ca).toString("base64") },
+    tags: cluster.tags ?? {},
+    accessConfig: { authenticationMode: "API" },
+    _creator_arn: null,
+    _auth_token: randomBytes(32).toString("base64url"),
+    _docker_id: null,
+  };
+  return { account, record };
 }

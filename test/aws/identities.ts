@@ -2,8 +2,10 @@ import { CreateAccessEntryCommand, EKSClient } from "@aws-sdk/client-eks";
 import {
   AttachUserPolicyCommand,
   CreateAccessKeyCommand,
+  CreateRoleCommand,
   CreateUserCommand,
   IAMClient,
+  PutRolePolicyCommand,
   PutUserPolicyCommand,
 } from "@aws-sdk/client-iam";
 import { reconcilersGroup } from "#lib/mesh/names.ts";
@@ -72,9 +74,48 @@ async function createUser(
   return { accessKeyId: AccessKey.AccessKeyId, secretAccessKey: AccessKey.SecretAccessKey };
 }
 
+/** The emulator knows an account's root by its number. */
+export function accountRoot(account: string): Credentials {
+  return { accessKeyId: account, secretAccessKey: root.secretAccessKey };
+}
+
+interface FleetRole {
+  readonly account: string;
+  readonly name: string;
+  /** ARNs of the roles that may assume it, with this external id. */
+  readonly trusted: readonly string[];
+  readonly externalId: string;
+}
+
+/** As the README has it for another account's administrator. */
+export async function createFleetRole(
+  endpoint: string,
+  { account, name, trusted, externalId }: FleetRole,
+): Promise<void> {
+  const client = new IAMClient({ endpoint, region, credentials: accountRoot(account) });
+  const trust = {
+    Effect: "Allow",
+    Principal: { AWS: trusted },
+    Action: "sts:AssumeRole",
+    Condition: { StringEquals: { "sts:ExternalId": externalId } },
+  };
+  const rights = { Effect: "Allow", Action: ["eks:ListClusters", "eks:DescribeCluster"], Resource: "*" };
+  const document = (statement: object) => JSON.stringify({ Version: "2012-10-17", Statement: [statement] });
+  await client.send(new CreateRoleCommand({ RoleName: name, AssumeRolePolicyDocument: document(trust) }));
+  await client.send(
+    new PutRolePolicyCommand({ RoleName: name, PolicyName: "clusters", PolicyDocument: document(rights) }),
+  );
+  client.destroy();
+}
+
 /** What the stack does itself where CloudFormation knows access entries; the emulator's does not. */
-export async function registerReconciler(endpoint: string, clusterName: string, principalArn: string): Promise<void> {
-  const client = new EKSClient({ endpoint, region, credentials: root });
+export async function registerReconciler(
+  endpoint: string,
+  clusterName: string,
+  principalArn: string,
+  credentials: Credentials = root,
+): Promise<void> {
+  const client = new EKSClient({ endpoint, region, credentials });
   await client.send(new CreateAccessEntryCommand({ clusterName, principalArn, kubernetesGroups: [reconcilersGroup] }));
   client.destroy();
 }

@@ -74,7 +74,7 @@ test("a malformed event is a dead letter at once, and the log names the field", 
   const id = await ask("no cluster's name");
   expect(await deadLetterOf(id)).toMatchObject({
     reason: "event-malformed",
-    problem: "detail.cluster: not an EKS cluster name",
+    problem: "detail.cluster: neither NAME nor ACCOUNT/NAME of an EKS cluster",
   });
   const logged = (await aws.logs("reconcile")).filter(({ fields }) => fields?.["message"] === "event malformed");
   expect(logged.map(({ fields }) => fields?.["field"])).toEqual(["detail.cluster"]);

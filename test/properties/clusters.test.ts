@@ -17,6 +17,7 @@ function event(cluster: string): string {
   return JSON.stringify({
     id: randomUUID(),
     source: "my.pipeline",
+    account: "111122223333",
     "detail-type": "Egress Reconcile Requested",
     time: "2026-01-01T00:00:00Z",
     detail: { cluster },
@@ -24,7 +25,7 @@ function event(cluster: string): string {
 }
 
 function clusterOf(body: string): Name {
-  const parsed = parseHint(body);
+  const parsed = parseHint(body, "111122223333");
   const name = names.find((one) => parsed.ok && parsed.hint.cluster === one);
   if (name === undefined) throw new Error(`no cluster is meant by ${body}`);
   return name;

@@ -42,7 +42,26 @@ function functionFaults([id, fn]: Named, all: readonly Named[]): readonly string
     // Whoever calls it does not wait for its answer, and nobody else hears of its failure.
     ...(isFed || fn.Properties?.["DeadLetterConfig"] ? [] : [`${id}: called asynchronously, without dead letters`]),
     ...(hasLog ? [] : [`${id}: has no log group of its own`]),
+    ...vpcFaults([id, fn]),
   ];
+}
+
+/** Either list alone is refused by Lambda, in words that do not name the parameter. */
+function vpcFaults([id, fn]: Named): readonly string[] {
+  const { "Fn::If": choice } = (fn.Properties?.["VpcConfig"] ?? {}) as {
+    readonly "Fn::If"?: readonly [condition: string, config: VpcConfig, otherwise: unknown];
+  };
+  if (!choice) return [];
+  const given = [choice[1].SubnetIds, choice[1].SecurityGroupIds].map(({ "Fn::Split": [, list] }) => list !== "");
+  return given[0] === given[1] ? [] : [`${id}: parameters subnetIds and securityGroupIds need each other`];
+}
+
+interface CommaSeparated {
+  readonly "Fn::Split": readonly [separator: string, list: string];
+}
+interface VpcConfig {
+  readonly SubnetIds: CommaSeparated;
+  readonly SecurityGroupIds: CommaSeparated;
 }
 
 function mappingFaults([id, { Properties }]: Named, resources: Template["Resources"]): readonly string[] {
@@ -53,7 +72,12 @@ function mappingFaults([id, { Properties }]: Named, resources: Template["Resourc
   if (!queue || !fn) return [`${id}: its queue or its function is not in the template`];
   const least = visibilityFactor * numberOf(fn, "Timeout");
   const visibility = numberOf(queue, "VisibilityTimeout");
-  return visibility >= least ? [] : [`${id}: VisibilityTimeout is ${visibility}, less than ${least}`];
+  const responses = (Properties?.["FunctionResponseTypes"] ?? []) as readonly string[];
+  return [
+    ...(visibility >= least ? [] : [`${id}: VisibilityTimeout is ${visibility}, less than ${least}`]),
+    // The function reports failures instead of throwing; who does not listen deletes the message.
+    ...(responses.includes("ReportBatchItemFailures") ? [] : [`${id}: does not take ReportBatchItemFailures`]),
+  ];
 }
 
 function queueFaults([id, queue]: Named, resources: Template["Resources"]): readonly string[] {

@@ -12,7 +12,7 @@ export interface ServerlessFile {
 /** CloudFormation's functions, as their arguments. */
 const customTags = [
   ...["!Sub", "!Ref", "!GetAtt"].map((tag) => ({ tag, resolve: (argument: string) => argument })),
-  ...["!Equals", "!If", "!Not"].map((tag) => ({ tag, collection: "seq" as const })),
+  ...["!Equals", "!If", "!Not", "!Split", "!Join"].map((tag) => ({ tag, collection: "seq" as const })),
 ];
 
 export async function readServerlessFile<T = ServerlessFile>(): Promise<T> {

@@ -48,11 +48,12 @@ test("a write to osm-config becomes an event that a pass understands, with its u
   const body = {
     id: "an-id",
     source: entry?.source,
+    account: "111122223333",
     "detail-type": entry?.detailType,
     time: "2026-01-01T12:05:00Z",
     detail: entry?.detail,
   };
-  expect(parseHint(JSON.stringify(body))).toMatchObject({
+  expect(parseHint(JSON.stringify(body), "111122223333")).toMatchObject({
     ok: true,
     hint: {
       cluster: "shop",

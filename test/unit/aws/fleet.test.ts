@@ -1,110 +1,72 @@
-import { once } from "node:events";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type FleetPage, openFleet } from "#lib/aws/fleet.ts";
+import { type FleetPage, sweepFleet } from "#lib/aws/fleet.ts";
+import { AwsStandIn, ownAccount } from "./aws-stand-in.ts";
 
-/** EKS as it is in a region with many clusters: pages, throttling, and clusters that are in trouble. */
-const clusters: Record<string, { readonly tags?: Readonly<Record<string, string>>; readonly fails?: number }> = {};
-const pageSize = 3;
-let throttled = 0;
-let throttle = 0;
-let server: Server;
-let list: () => Promise<FleetPage & { readonly pages: number }>;
-let onListed: () => void = () => undefined;
-const before = { ...process.env };
-
+let aws: AwsStandIn;
 beforeEach(async () => {
-  for (const name of Object.keys(clusters)) delete clusters[name];
-  [throttled, throttle] = [0, 0];
-  server = createServer((request, response) => {
-    const { pathname, searchParams } = new URL(request.url ?? "/", "http://eks");
-    const answer = (status: number, body: object, type?: string) =>
-      response
-        .writeHead(status, { "content-type": "application/json", ...(type ? { "x-amzn-errortype": type } : {}) })
-        .end(JSON.stringify(body));
-    if (throttle > 0) {
-      throttle--;
-      throttled++;
-      return answer(429, { message: "Rate exceeded" }, "ThrottlingException");
-    }
-    const names = Object.keys(clusters);
-    if (pathname === "/clusters") {
-      const start = Number(searchParams.get("nextToken") ?? 0);
-      const next = start + pageSize < names.length ? { nextToken: String(start + pageSize) } : {};
-      answer(200, { clusters: names.slice(start, start + pageSize), ...next });
-      return onListed();
-    }
-    const name = pathname.split("/")[2] ?? "";
-    const cluster = clusters[name];
-    if (!cluster) return answer(404, { message: "gone" }, "ResourceNotFoundException");
-    if (cluster.fails) return answer(cluster.fails, { message: "no" }, "AccessDeniedException");
-    return answer(200, { cluster: { name, tags: cluster.tags ?? {} } });
-  }).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  Object.assign(process.env, {
-    AWS_ENDPOINT_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    AWS_ACCESS_KEY_ID: "none",
-    AWS_SECRET_ACCESS_KEY: "none",
-  });
-  onListed = () => undefined;
-  const fleet = openFleet("eu-central-1");
-  list = async () => {
-    const pages: FleetPage[] = [];
-    for await (const page of fleet.pages()) pages.push(page);
-    const managed = pages.flatMap((page) => page.managed);
-    return { managed, unreadable: pages.flatMap((page) => page.unreadable), pages: pages.length };
-  };
+  aws = await AwsStandIn.start();
+  aws.accounts[ownAccount] = { shop: managed };
+  for (const [account, arn] of fleetRoles) {
+    aws.accounts[account] = { shop: managed };
+    aws.roles[arn] = "osm-egress-prod";
+  }
 });
-afterEach(async () => {
-  process.env = { ...before };
-  server.closeAllConnections();
-  server.close();
-  await once(server, "close");
-});
+afterEach(() => aws.close());
 
 const managed = { tags: { "osm-egress/managed": "true" } };
+const fleetRoles = new Map(
+  ["222233334444", "333344445555"].map((account) => [account, `arn:aws:iam::${account}:role/fleet`]),
+);
 
-test("all pages are read, and only what is tagged is managed", async () => {
-  Object.assign(clusters, {
-    a: managed,
-    b: {},
-    c: { tags: { "osm-egress/managed": "false" } },
-    d: managed,
-    e: managed,
+async function sweep(onPage: (page: FleetPage) => Promise<void> = async () => undefined) {
+  const pages: FleetPage[] = [];
+  const settings = { region: "eu-central-1", busName: "osm-egress-prod", fleetRoles };
+  const failure = await sweepFleet(settings, async (page) => {
+    pages.push(page);
+    await onPage(page);
+  }).catch((error: unknown) => error);
+  return {
+    failure,
+    managed: pages.flatMap((page) => page.managed).sort(),
+    unlisted: pages.flatMap((page) => page.unlisted),
+  };
+}
+
+test("clusters of every account are found, those of one name told apart by it", async () => {
+  expect(await sweep()).toEqual({
+    failure: undefined,
+    managed: ["222233334444/shop", "333344445555/shop", "shop"],
+    unlisted: [],
   });
-  expect(await list()).toEqual({ managed: ["a", "d", "e"], unreadable: [], pages: 2 });
 });
 
-test("one that cannot be looked at costs the others nothing, and is named", async () => {
-  Object.assign(clusters, { a: managed, b: { fails: 403 }, c: managed });
-  expect(await list()).toMatchObject({
-    managed: ["a", "c"],
-    unreadable: [{ cluster: "b", problem: expect.stringContaining("[aws-forbidden] DescribeCluster b") }],
+test("an account that lets nobody in costs the others nothing, and is named", async () => {
+  delete aws.roles["arn:aws:iam::222233334444:role/fleet"];
+  expect(await sweep()).toEqual({
+    failure: undefined,
+    managed: ["333344445555/shop", "shop"],
+    unlisted: [
+      {
+        account: "222233334444",
+        problem: expect.stringMatching(
+          /\[aws-forbidden\] AssumeRole arn:aws:iam::222233334444:role\/fleet with external id osm-egress-prod: AccessDenied/,
+        ),
+      },
+    ],
   });
 });
 
-test("one that is deleted after it was listed is none", async () => {
-  Object.assign(clusters, { a: managed, b: managed });
-  onListed = () => void delete clusters["a"];
-  expect(await list()).toMatchObject({ managed: ["b"], unreadable: [] });
+test("the stack's own account cannot be listed: the others have their turn, and the check fails", async () => {
+  aws.unlisted.add(ownAccount);
+  const { failure, managed: found } = await sweep();
+  expect(String(failure)).toMatch(/\[aws-forbidden\] ListClusters/);
+  expect(found).toEqual(["222233334444/shop", "333344445555/shop"]);
 });
 
-test("who is throttled waits and tries again", async () => {
-  Object.assign(clusters, { a: managed, b: managed });
-  throttle = 3;
-  expect((await list()).managed).toEqual(["a", "b"]);
-  expect(throttled).toBe(3);
-});
-
-test("clusters that cannot be listed at all: the check fails, and says so", async () => {
-  throttle = 1_000;
-  server
-    .removeAllListeners("request")
-    .on("request", (_, response) =>
-      response
-        .writeHead(403, { "content-type": "application/json", "x-amzn-errortype": "AccessDeniedException" })
-        .end("{}"),
-    );
-  await expect(list()).rejects.toThrow(/^\[aws-forbidden\] ListClusters/);
+test("what cannot be told of one account fails the check, after the others", async () => {
+  const { failure, managed: found } = await sweep(async (page) => {
+    if (page.managed.includes("222233334444/shop")) throw new Error("no bus");
+  });
+  expect(failure).toEqual(new Error("no bus"));
+  expect(found).toEqual(["222233334444/shop", "333344445555/shop", "shop"]);
 });

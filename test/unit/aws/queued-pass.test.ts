@@ -9,6 +9,7 @@ const figures = { requests: 1, writes: 0, pokes: 0, asks: 0, sidecars: 0, verifi
 const good = JSON.stringify({
   id: "e-1",
   source: "me",
+  account: "111122223333",
   "detail-type": "Egress Reconcile Requested",
   time: "2026-11-20T10:00:00Z",
   detail: { cluster: "shop" },
@@ -33,6 +34,7 @@ function world(pass: () => PassOutcome, sendsAgain = true) {
   return {
     did,
     ports: {
+      account: "111122223333",
       hide: async () => void did.push("hide"),
       prepare: () => undefined,
       reconcile: async ({ cluster }: { cluster: string }) => {
@@ -90,6 +92,15 @@ test("a malformed event is logged and becomes a dead letter, without a pass", as
   const { did, ports } = world(() => ({ kind: "settled", figures }));
   expect(await runQueuedPass(event("{}"), ports)).toBeUndefined();
   expect(did).toEqual(["hide", "error: event malformed", expect.stringMatching(/^dead: event-malformed: id: /)]);
+});
+
+test("an event of another account about a cluster of the stack's own is malformed", async () => {
+  const { did, ports } = world(() => ({ kind: "settled", figures }));
+  const foreign = { ...JSON.parse(good), account: "222233334444", detail: { cluster: "111122223333/shop" } };
+  expect(await runQueuedPass(event(JSON.stringify(foreign)), ports)).toBeUndefined();
+  expect(did.at(-1)).toBe(
+    "dead: event-malformed: detail.cluster: account 222233334444 may only speak of its own clusters",
+  );
 });
 
 test("what no retry can cure becomes a dead letter with its reason", async () => {

@@ -10,24 +10,37 @@ const env = {
   OSM_DEAD_LETTER_QUEUE_URL: "https://sqs.eu-central-1.amazonaws.com/1/d",
   OSM_VISIBILITY_SECONDS: "75",
   OSM_CLUSTER_NAME: "shop",
+  OSM_ACCOUNT_ID: "111122223333",
+  OSM_FLEET_ROLES: "",
+  OSM_CLUSTER_ROLES: "",
+  OSM_SUBNET_IDS: "",
+};
+const drift = {
+  AWS_REGION: env.AWS_REGION,
+  OSM_EVENT_BUS_NAME: "b",
+  OSM_ACCOUNT_ID: env.OSM_ACCOUNT_ID,
+  OSM_FLEET_ROLES: "",
 };
 
 test("a whole environment is read", () => {
   expect(reconcileSettings(env)).toEqual({
     region: "eu-central-1",
+    account: "111122223333",
     busName: "osm-egress-test",
     queueUrl: env.OSM_QUEUE_URL,
     deadLetterUrl: env.OSM_DEAD_LETTER_QUEUE_URL,
     visibilitySeconds: 75,
     ownClusters: ["shop"],
+    fleetRoles: new Map(),
+    clusterRoles: [],
+    isInVpc: false,
     place: { meshName: "osm", osmNamespace: "osm-system" },
   });
-  const { region } = reconcileSettings(env);
-  const drift = { AWS_REGION: region, OSM_EVENT_BUS_NAME: "b" };
   expect(checkDriftSettings({ ...drift, OSM_CLUSTER_NAME: "shop" })).toEqual({
-    region,
+    region: "eu-central-1",
     busName: "b",
     clusters: ["shop"],
+    fleetRoles: new Map(),
   });
   expect(checkDriftSettings({ ...drift, OSM_CLUSTER_NAME: "" }).clusters).toEqual([]);
 });
@@ -65,6 +78,59 @@ test.each(["0", "-1", "1.5", "43201", ""])("a visibility of %j is refused", (sec
 });
 
 test("a cluster's name that is none is refused", () => {
-  const drift = { AWS_REGION: "eu-central-1", OSM_EVENT_BUS_NAME: "b", OSM_CLUSTER_NAME: "a.b" };
-  expect(() => checkDriftSettings(drift)).toThrow(/^\[settings-invalid\] environment: OSM_CLUSTER_NAME/);
+  expect(() => checkDriftSettings({ ...drift, OSM_CLUSTER_NAME: "a.b" })).toThrow(
+    /^\[settings-invalid\] environment: OSM_CLUSTER_NAME/,
+  );
+});
+
+const roleOf = (account: string, name = "fleet") => `arn:aws:iam::${account}:role/${name}`;
+
+test("a fleet's roles are known by their accounts, a cluster's as they are", () => {
+  const OSM_FLEET_ROLES = `${roleOf("222233334444")}, ${roleOf("333344445555", "path/of/fleet")}`;
+  const fleetRoles = new Map([
+    ["222233334444", roleOf("222233334444")],
+    ["333344445555", roleOf("333344445555", "path/of/fleet")],
+  ]);
+  expect(checkDriftSettings({ ...drift, OSM_CLUSTER_NAME: "", OSM_FLEET_ROLES }).fleetRoles).toEqual(fleetRoles);
+  const OSM_CLUSTER_ROLES = "arn:aws-us-gov:iam::111122223333:role/a";
+  expect(reconcileSettings({ ...env, OSM_FLEET_ROLES, OSM_CLUSTER_ROLES })).toMatchObject({
+    fleetRoles,
+    clusterRoles: [OSM_CLUSTER_ROLES],
+  });
+});
+
+test.each([
+  ["fleet", '"fleet" is not the ARN of an IAM role'],
+  ["arn:aws:iam::222233334444:user/fleet", '"arn:aws:iam::222233334444:user/fleet" is not the ARN of an IAM role'],
+  ["arn:aws:iam::22223333444:role/fleet", '"arn:aws:iam::22223333444:role/fleet" is not the ARN of an IAM role'],
+  [`${roleOf("222233334444")},`, '"" is not the ARN of an IAM role'],
+  [`${roleOf("222233334444")},${roleOf("222233334444", "b")}`, "two roles of account 222233334444"],
+  [roleOf("111122223333"), `${roleOf("111122223333")} is of the stack's own account`],
+])("fleet roles %j are refused", (OSM_FLEET_ROLES, problem) => {
+  const refusal = `[settings-invalid] environment: OSM_FLEET_ROLES: ${problem}`;
+  expect(() => reconcileSettings({ ...env, OSM_FLEET_ROLES })).toThrow(refusal);
+  expect(() => checkDriftSettings({ ...drift, OSM_CLUSTER_NAME: "shop", OSM_FLEET_ROLES })).toThrow(refusal);
+});
+
+test("a role of a cluster that is none is refused", () => {
+  expect(() => reconcileSettings({ ...env, OSM_CLUSTER_ROLES: "admin" })).toThrow(
+    '[settings-invalid] environment: OSM_CLUSTER_ROLES: "admin" is not the ARN of an IAM role',
+  );
+});
+
+test("with subnets the function is in a VPC", () => {
+  expect(reconcileSettings({ ...env, OSM_SUBNET_IDS: "subnet-1,subnet-2" }).isInVpc).toBe(true);
+});
+
+test("every parameter of a fleet reaches its function, and there is none by default", () => {
+  const text = readFileSync(new URL("../../../serverless.yml", import.meta.url), "utf8");
+  const { params, functions } = parse(text, { logLevel: "silent" });
+  const none = { fleetRoles: "", clusterRoles: "", fleetForwarders: "", subnetIds: "", securityGroupIds: "" };
+  expect(params.default).toMatchObject(none);
+  for (const name of Object.keys(env).filter((key) => key.startsWith("OSM_") && key !== "OSM_EVENT_BUS_NAME")) {
+    expect(Object.keys(functions.reconcile.environment)).toContain(name);
+  }
+  for (const name of ["OSM_ACCOUNT_ID", "OSM_FLEET_ROLES"]) {
+    expect(Object.keys(functions["check-drift"].environment)).toContain(name);
+  }
 });

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { Metrics } from "@aws-lambda-powertools/metrics";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { countResult, recordCluster, recordOutcome } from "#lib/aws/figures.ts";
+import { countResult, recordCluster, recordOutcome, recordUnreadable } from "#lib/aws/figures.ts";
 import { passContext } from "#lib/aws/pass-context.ts";
 import type { ResultEvent } from "#lib/events/result-event.ts";
 import type { PassOutcome } from "#lib/reconcile/pass.ts";
@@ -80,6 +80,10 @@ function writtenBy(outcome: PassOutcome): readonly { name: string; dimensions: r
   recordCluster(metrics, "shop", outcome);
   recordOutcome(metrics, outcome);
   metrics.publishStoredMetrics();
+  // The schedule's function, which knows no one cluster.
+  const ofSchedule = new Metrics({ namespace: "OsmEgress", serviceName: "osm-egress" });
+  recordUnreadable(ofSchedule, 1);
+  ofSchedule.publishStoredMetrics();
   return lines
     .map((text) => JSON.parse(text) as Written)
     .flatMap((line) =>
@@ -104,6 +108,7 @@ test("there are alarms, each with its section in the runbook, and no section wit
 test("an alarm on a figure of ours is on one that the function writes, with these very dimensions", () => {
   const ours = alarms.filter(({ Namespace }) => Namespace === "OsmEgress");
   expect(ours.map(({ MetricName }) => MetricName).sort()).toEqual([
+    "ClustersUnreadable",
     "ConditionsUnmet",
     "ConvergeMs",
     "DriftFindings",

@@ -80,6 +80,11 @@ describe("a call that is what it says", () => {
     ["to a path pasted behind the URL's slash", signed(flux(), "new-key", "//flux/shop"), applied],
     ["to a path with a slash at its end", signed(flux(), "new-key", "/flux/shop/"), applied],
     [
+      "of a cluster in another account",
+      signed(flux(), "new-key", "/flux/222233334444/shop"),
+      { ...applied, cluster: "222233334444/shop" },
+    ],
+    [
       "of another offset, in its last moment",
       signed(flux({ timestamp: "2026-01-01T13:55:00.000+02:00" })),
       { ...applied, occurredAt: new Date(nowMs - freshMs).toISOString() },
@@ -134,6 +139,12 @@ describe("a call that is not", () => {
     ["a GET", { ...signed(flux()), method: "GET" }, 405],
     ["no cluster", signed(flux(), "new-key", "/flux/"), 404],
     ["a cluster's name that is none", signed(flux(), "new-key", "/flux/a.b"), 404],
+    ["a path with an account that is none", signed(flux(), "new-key", "/flux/22223333444/shop"), 404],
+    [
+      "a path that goes on behind the cluster of an account",
+      signed(flux(), "new-key", "/flux/222233334444/shop/x"),
+      404,
+    ],
     ["another path", signed(flux(), "new-key", "/flux/shop/more"), 404],
     [
       "no JSON",

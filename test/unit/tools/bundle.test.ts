@@ -47,6 +47,13 @@ test("only reconcile carries the Kubernetes client, and nobody what his part doe
   expect(carriers("@middy/core")).toHaveLength(functions.length);
 });
 
+test.each(["reconcile", "check-drift"])("%s reads the client for STS only when a role is to be assumed", (name) => {
+  const files = globSync(`dist/functions/${name}{.mjs,-parts/*.mjs}`, { cwd: outdir });
+  const readers = files.filter((file) => readFileSync(join(outdir, file), "utf8").includes("AssumeRoleCommand"));
+  expect(readers.filter((file) => /-parts\/assume-role-\w+\.mjs$/.test(file))).toHaveLength(1);
+  expect(readers).not.toContain(`dist/functions/${name}.mjs`);
+});
+
 test("every chunk belongs to a function's parts", () => {
   const parts = functions.map(([, { handler }]) => `${handler.replace(/\.handler$/, "")}-parts/`);
   const built = globSync("dist/functions/*/**/*.mjs", { cwd: outdir });

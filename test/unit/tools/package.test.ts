@@ -44,6 +44,12 @@ test.each<readonly [fault: string, id: string, property: string, value: unknown]
   ["ReconcileLambdaFunction: Timeout is 0, not 1 to 900", "ReconcileLambdaFunction", "Timeout", undefined],
   ["ReconcileEventSourceMappingSQSQueue: VisibilityTimeout is 359, less than 360", "Queue", "VisibilityTimeout", 359],
   [
+    "ReconcileEventSourceMappingSQSQueue: does not take ReportBatchItemFailures",
+    "ReconcileEventSourceMappingSQSQueue",
+    "FunctionResponseTypes",
+    undefined,
+  ],
+  [
     "CheckDashdriftLambdaFunction: called asynchronously, without dead letters",
     "CheckDashdriftLambdaFunction",
     "DeadLetterConfig",
