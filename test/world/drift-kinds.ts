@@ -32,6 +32,18 @@ export const correctedKinds = {
       };
     },
   },
+  "a ConfigMap edited under the version that it had": {
+    foundBy: "any pass",
+    make: (mesh) => openEgress(mesh, "bookbuyer", manager, "same version"),
+    async expected() {
+      return {
+        object: configMapOf("bookbuyer"),
+        field: "data.lds.json",
+        found: "other bytes under the same version",
+        by: manager,
+      };
+    },
+  },
   "a file taken out of a ConfigMap": {
     foundBy: "any pass",
     async make(mesh) {
@@ -162,16 +174,21 @@ export function configMapOf(account: string): string {
 }
 
 /** As a person would who wants out: the file as it is, with the refusing chain passing everything through. */
-export async function openEgress({ cluster }: MeshWorld, account: string, by: string): Promise<void> {
+export async function openEgress(
+  { cluster }: MeshWorld,
+  account: string,
+  by: string,
+  version?: "same version",
+): Promise<void> {
   const name = mapName(account);
   const text = await cluster.kubectl("get", "cm", name, "-n", sampleNamespace, "-o", "json");
   const { data } = JSON.parse(text) as { readonly data: Readonly<Record<string, string>> };
-  const patch = JSON.stringify({ data: { "lds.json": opened(data["lds.json"] ?? "") } });
+  const patch = JSON.stringify({ data: { "lds.json": opened(data["lds.json"] ?? "", version) } });
   const flags = ["--type=merge", "-p", patch, `--field-manager=${by}`];
   await cluster.kubectl("patch", "cm", name, "-n", sampleNamespace, ...flags);
 }
 
-function opened(listeners: string): string {
+function opened(listeners: string, version?: "same version"): string {
   const wanted = JSON.parse(listeners) as {
     readonly resources: readonly { readonly default_filter_chain: FilterChain }[];
   };
@@ -179,7 +196,7 @@ function opened(listeners: string): string {
   const [proxy] = outbound?.default_filter_chain.filters ?? [];
   if (proxy?.typed_config["cluster"] !== "refused") throw new Error("this listener cannot be opened: is egress off?");
   proxy.typed_config["cluster"] = "passthrough-outbound";
-  return JSON.stringify({ ...wanted, version_info: strangeVersion });
+  return JSON.stringify(version ? wanted : { ...wanted, version_info: strangeVersion });
 }
 
 interface FilterChain {
