@@ -151,6 +151,54 @@ describe("a sidecar ConfigMap", () => {
     expect(decodeSidecarConfigMap(stored({ [annotations.fencing]: text }))).toEqual({ ...read, fencing });
   });
 
+  const owned = (manager: string, operation: string, time: string, fields: object) => ({
+    manager,
+    operation,
+    time,
+    fieldsV1: fields,
+  });
+  const applied = owned("osm-reconciler", "Apply", "2026-01-01T00:00:00Z", {
+    "f:data": { "f:cds.json": {}, "f:rds.json": {} },
+  });
+  const written = (object: object, ...managedFields: readonly object[]) => ({
+    ...stored(),
+    ...object,
+    metadata: { ...stored().metadata, managedFields },
+  });
+
+  test("names who wrote a field last where the reconciler does not own it any more, and when each wrote", () => {
+    const stranger = owned("kubectl-edit", "Update", "2026-01-02T00:00:00Z", { "f:data": { "f:lds.json": {} } });
+    expect(decodeSidecarConfigMap(written({}, applied, stranger))).toEqual({
+      ...read,
+      appliedAt: "2026-01-01T00:00:00Z",
+      writers: { "data.lds.json": { manager: "kubectl-edit", at: "2026-01-02T00:00:00Z" } },
+    });
+  });
+
+  test("an owner beside the reconciler has altered nothing", () => {
+    const beside = owned("flux", "Apply", "2026-01-02T00:00:00Z", { "f:data": { "f:cds.json": {} } });
+    expect(decodeSidecarConfigMap(written({}, applied, beside))).not.toHaveProperty("writers");
+  });
+
+  test("immutable counts where it is true: nothing of ours would ever take false back", () => {
+    const stranger = owned("kubectl-patch", "Update", "2026-01-02T00:00:00Z", { "f:immutable": {} });
+    expect(decodeSidecarConfigMap(written({ immutable: false }, applied, stranger))).not.toHaveProperty("writers");
+    expect(decodeSidecarConfigMap(written({ immutable: true }, applied, stranger))).toMatchObject({
+      immutable: true,
+      writers: { immutable: { manager: "kubectl-patch" } },
+    });
+  });
+
+  test.each(["9999-12-31T23:59:59-23:59", "yesterday", ""])(
+    "a time of %j, which no status may carry, is left out",
+    (time) => {
+      const stranger = owned("mallory", "Update", time, { "f:data": { "f:lds.json": {} } });
+      expect(decodeSidecarConfigMap(written({}, applied, stranger))?.writers).toEqual({
+        "data.lds.json": { manager: "mallory" },
+      });
+    },
+  );
+
   test("with settings that no reconciler wrote has none", () => {
     expect(decodeSidecarConfigMap(stored({ [annotations.settings]: "{}" }))).toEqual({ ...read, settings: undefined });
   });
