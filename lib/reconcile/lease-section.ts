@@ -4,14 +4,13 @@ import { type ConfigDrift, missingConfigs } from "../rollout/drift/config-drift.
 import { type DriftPlan, driftPlan, keysOf, proofsFor, writtenBack } from "../rollout/drift/drift-plan.ts";
 import type { WrittenBack } from "../rollout/drift/next-drift.ts";
 import type { MeshObservation, ObservedLease, ObservedPod } from "../rollout/observation.ts";
-import { runningSidecars, wantedDigestOf } from "../rollout/pod-checks.ts";
 import { isSwitched, type Wanted, wantedMesh, withProofs } from "../rollout/wanted.ts";
 import { LeaseInHand } from "./lease-in-hand.ts";
 import type { PassContext } from "./pass.ts";
 import type { PassMemory } from "./pass-memory.ts";
-import { poke } from "./poke.ts";
+import { pokeAll } from "./poke-all.ts";
 import type { ClusterPorts } from "./ports.ts";
-import { reserveMs, type ToVerify, Verification } from "./verification.ts";
+import { type ToVerify, Verification } from "./verification.ts";
 import { writeConfigs } from "./write-configs.ts";
 
 /** What a pass knows after it has written: the world as it is now, as far as this pass is concerned. */
@@ -26,8 +25,6 @@ export interface Written {
   readonly refusal: EgressError | undefined;
 }
 
-/** Pokes between two looks at the clock: what a connection keeps in flight, so each of them takes one exchange. */
-const chunk = 64;
 const statusTries = 3;
 /** How often the switch may be moved before the pods are poked nonetheless. */
 const maxOvertaken = 2;
@@ -183,28 +180,4 @@ async function begun(
     rollout = now.rollout;
   }
   throw new EgressError("object-conflict", `status of EgressRollout: written by others ${statusTries} times`);
-}
-
-/** Those whose ConfigMap was written. */
-async function pokeAll(
-  { ports, context, memory, lease }: Holder,
-  pods: readonly ObservedPod[],
-  wanted: Wanted,
-): Promise<"done" | "lost"> {
-  const due = runningSidecars(pods).filter((pod) => memory.suspects.has(`${pod.namespace}/${pod.configMap}`));
-  for (let start = 0; start < due.length; start += chunk) {
-    // The status that follows says that they are to be verified, and so the next pass asks and pokes them.
-    if (context.msLeft() < reserveMs) {
-      context.log.warn("out of time before every pod was poked", { poked: start, pods: due.length });
-      return "done";
-    }
-    if ((await lease.keep()) === "lost") return "lost";
-    await Promise.all(
-      due.slice(start, start + chunk).map(async (pod) => {
-        const digest = wantedDigestOf(pod, wanted);
-        if (digest !== undefined) await poke(ports, context.log, pod, { digest, atMs: ports.nowMs() });
-      }),
-    );
-  }
-  return "done";
 }

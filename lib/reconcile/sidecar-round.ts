@@ -1,7 +1,6 @@
 import { drainSeconds } from "../envoy/bootstrap.ts";
-import { type Answer, type ObservedPod, podKey } from "../rollout/observation.ts";
+import type { Answer, ObservedPod } from "../rollout/observation.ts";
 import {
-  deadlineMs,
   isPokedFor,
   type PodState,
   podState,
@@ -13,6 +12,7 @@ import {
 import type { CheckedPod } from "../rollout/tally.ts";
 import type { Wanted } from "../rollout/wanted.ts";
 import type { PassLog } from "./pass.ts";
+import { isAltered, isLeft, isOpen, type RoundOptions } from "./patience.ts";
 import { poke } from "./poke.ts";
 import type { ClusterPorts } from "./ports.ts";
 import { type Adoption, type Check, newCheck } from "./sidecar-check.ts";
@@ -26,24 +26,6 @@ const askShareMs = 2;
 const inFlightLookMs = 50;
 const openConnectionAskMs = 500;
 /**
- * Whoever wrote nothing has poked pods that came late, and leaves them after their last poke: the schedule asks again. Many
- * such passes that wait would use up the queue's concurrency, and nobody were left to take up a change.
- */
-const lookerWaitMs = 6_000;
-
-export interface RoundOptions {
-  /**
-   * Waits for every sidecar and for the cut; otherwise only for those that it has poked itself, and the rest is asked
-   * once: whoever wrote waits for them, and many that wait would be in each other's way.
-   */
-  readonly isPatient: boolean;
-  /** ConfigMaps, as `namespace/name`, that are altered or gone and stay so: nothing that their pods say verifies them. */
-  readonly altered: ReadonlySet<string>;
-  /** Sidecars that have strayed are left as they are; those known already, as `namespace/name`. */
-  readonly detected?: ReadonlySet<string> | undefined;
-}
-
-/**
  * The sidecars of one pass, each asked at its own pace: one that hangs holds no other back.
  *
  * Pods are known by uid and container start, so that a restarted sidecar is a new one.
@@ -52,9 +34,7 @@ export class SidecarRound {
   readonly #ports: ClusterPorts;
   readonly #log: PassLog;
   readonly #wanted: Wanted;
-  readonly #isPatient: boolean;
-  readonly #altered: ReadonlySet<string>;
-  readonly #detected: ReadonlySet<string> | undefined;
+  readonly #options: RoundOptions;
   #checks = new Map<string, Check>();
   #inFlight = 0;
   /** Of the requests in flight: one promise for all, since every wait on each of thousands would stay in memory with it. */
@@ -66,9 +46,7 @@ export class SidecarRound {
     this.#ports = ports;
     this.#log = log;
     this.#wanted = wanted;
-    this.#isPatient = options.isPatient;
-    this.#altered = options.altered;
-    this.#detected = options.detected;
+    this.#options = options;
   }
 
   /** Takes over a list of pods: those gone are forgotten, those known keep their state. */
@@ -80,7 +58,7 @@ export class SidecarRound {
       const key = `${pod.uid} ${pod.sidecarStartedAtMs}`;
       const check =
         this.#checks.get(key) ??
-        newCheck(pod, wantedDigestOf(pod, this.#wanted), due.has(pod) || this.#isAltered(pod), options, now);
+        newCheck(pod, wantedDigestOf(pod, this.#wanted), due.has(pod) || isAltered(pod, this.#options), options, now);
       check.pod = pod;
       next.set(key, check);
     }
@@ -129,31 +107,7 @@ export class SidecarRound {
   }
 
   #isOpen(check: Check): boolean {
-    const { state } = check;
-    if (state === "trusted") return false;
-    if (state === "not-asked") return true;
-    if (state.kind === "altered" || this.#isLeft(check)) return false;
-    if (!this.#isPatient && (state.kind === "verified" || !check.poked)) return false;
-    if (state.kind === "verified") {
-      return (
-        !this.#wanted.target.egress &&
-        (state.openEgress > 0 || state.draining > 0) &&
-        this.#ports.nowMs() - check.sinceMs < deadlineMs
-      );
-    }
-    // Going, it may get no new files; only whether it still lets something out is of interest.
-    if (check.pod.terminating && (state.kind === "silent" || this.#wanted.target.egress)) return false;
-    return this.#ports.nowMs() - check.sinceMs < (this.#isPatient ? deadlineMs : lookerWaitMs);
-  }
-
-  #isAltered({ namespace, configMap }: ObservedPod): boolean {
-    return this.#altered.has(`${namespace}/${configMap}`);
-  }
-
-  /** Strayed, in a mesh that only detects. */
-  #isLeft({ pod, ranBefore, suspect, state }: Check): boolean {
-    if (this.#detected === undefined || suspect || typeof state === "string" || state.kind === "verified") return false;
-    return state.kind !== "silent" && (ranBefore || this.#detected.has(podKey(pod)));
+    return isOpen(check, this.#options, this.#wanted.target.egress, this.#ports.nowMs());
   }
 
   #ask(check: Check): void {
@@ -178,10 +132,10 @@ export class SidecarRound {
     const digest = wantedDigestOf(check.pod, this.#wanted);
     const now = this.#ports.nowMs();
     if (answer.kind === "answered") check.refusedBefore ??= answer.says.refusedUpdates;
-    const isAltered = answer.kind === "answered" && this.#isAltered(check.pod);
-    const state: PodState = isAltered
-      ? { kind: "altered", egress: undefined }
-      : podState(check.pod, answer, digest ?? "no configuration", check.refusedBefore ?? 0);
+    const state: PodState =
+      answer.kind === "answered" && isAltered(check.pod, this.#options)
+        ? { kind: "altered", egress: undefined }
+        : podState(check.pod, answer, digest ?? "no configuration", check.refusedBefore ?? 0);
     check.state = state;
     if (state.kind === "altered") return;
     if (state.kind === "verified") {
@@ -196,10 +150,10 @@ export class SidecarRound {
     }
     check.paceMs = Math.min(check.paceMs * askGrowth, this.#slowestMs);
     check.nextAskMs = now + check.paceMs;
-    if (check.pod.terminating || this.#isLeft(check)) return;
+    if (check.pod.terminating || isLeft(check, this.#options)) return;
     if (!check.poked) {
       const isPokedAlready = check.pod.poke?.digest === digest;
-      if (isPokedAlready && (state.kind === "silent" || !this.#isPatient)) return;
+      if (isPokedAlready && (state.kind === "silent" || !this.#options.isPatient)) return;
       check.sinceMs = now;
       check.pokedAtMs = now;
       await this.#poke(check, digest);

@@ -1,5 +1,6 @@
 import type { Scenario } from "./measure/scenario.ts";
 import { apiCalls } from "./real/api-calls.ts";
+import { auditDelay } from "./real/audit-delay.ts";
 import { cost } from "./real/cost.ts";
 import { cuts } from "./real/cuts.ts";
 import { hops } from "./real/hops.ts";
@@ -16,6 +17,7 @@ export const scenarios: readonly Scenario[] = [
   hops,
   apiCalls,
   cost,
+  auditDelay,
   cuts,
   thousandSidecars,
   tenThousandSidecars,

@@ -44,3 +44,15 @@ export async function reconcilerCalls(path: string, mark: number): Promise<reado
 function instant(text: string): number {
   return Date.parse(text) + Number(/\.\d{3}(\d{3})Z$/.exec(text)?.[1] ?? 0) / 1000;
 }
+
+/** The line of the last write to osm-config since the mark. @throws when there is none */
+export async function lineOfChange(path: string, mark: number): Promise<string> {
+  let last: string | undefined;
+  for await (const line of completeLines(path, mark)) {
+    if (!line.includes('"osm-config"')) continue;
+    const { stage, verb, objectRef } = JSON.parse(line) as AuditEvent;
+    if (stage === "ResponseComplete" && verb === "patch" && objectRef?.resource === "configmaps") last = line;
+  }
+  if (last === undefined) throw new Error("the audit log has no patch of osm-config");
+  return last;
+}

@@ -4,11 +4,9 @@ import { scheduleDriftCheck } from "#test/aws/drift-schedule.ts";
 import { putEvent } from "#test/aws/put-event.ts";
 import { setRecording } from "#test/aws/recorded-calls.ts";
 import { notifyAsFlux } from "#test/aws/webhook-call.ts";
-import type { AuditEvent } from "#test/cluster/audit-policy.ts";
-import { completeLines } from "#test/cluster/complete-lines.ts";
 import { clusterName } from "#test/world/mesh-world.ts";
 import { type MetricNames, type OccasionName, occasionNames } from "../../../tools/cost/measured.ts";
-import { auditMark } from "../measure/audit-log.ts";
+import { auditMark, lineOfChange } from "../measure/audit-log.ts";
 import { type AwsUse, useOf, type WrittenMetric } from "../measure/aws-use.ts";
 import type { BenchMesh } from "../measure/bench-mesh.ts";
 import { kubeletRestMs } from "../measure/change.ts";
@@ -95,18 +93,6 @@ async function oneOfEach(bench: BenchMesh): Promise<Readonly<Record<OccasionName
   );
   const driftCheck = await useOf(aws, { "check-drift": 1, reconcile: 1 }, () => scheduleDriftCheck(aws));
   return { driftCheck, toOn, toOff, hint, webhook, auditLog };
-}
-
-/** The audit log's line of the last write to osm-config since the mark. */
-async function lineOfChange(path: string, mark: number): Promise<string> {
-  let last: string | undefined;
-  for await (const line of completeLines(path, mark)) {
-    if (!line.includes('"osm-config"')) continue;
-    const { stage, verb, objectRef } = JSON.parse(line) as AuditEvent;
-    if (stage === "ResponseComplete" && verb === "patch" && objectRef?.resource === "configmaps") last = line;
-  }
-  if (last === undefined) throw new Error("the audit log has no patch of osm-config");
-  return last;
 }
 
 /** Each figure's median by itself. */

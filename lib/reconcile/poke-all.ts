@@ -1,0 +1,33 @@
+import type { ObservedPod } from "../rollout/observation.ts";
+import { runningSidecars, wantedDigestOf } from "../rollout/pod-checks.ts";
+import type { Wanted } from "../rollout/wanted.ts";
+import type { Holder } from "./lease-section.ts";
+import { poke } from "./poke.ts";
+import { reserveMs } from "./verification.ts";
+
+/** Pokes between two looks at the clock: what a connection keeps in flight, so each of them takes one exchange. */
+const chunk = 64;
+
+/** Those whose ConfigMap was written. */
+export async function pokeAll(
+  { ports, context, memory, lease }: Holder,
+  pods: readonly ObservedPod[],
+  wanted: Wanted,
+): Promise<"done" | "lost"> {
+  const due = runningSidecars(pods).filter((pod) => memory.suspects.has(`${pod.namespace}/${pod.configMap}`));
+  for (let start = 0; start < due.length; start += chunk) {
+    // The status that follows says that they are to be verified, and so the next pass asks and pokes them.
+    if (context.msLeft() < reserveMs) {
+      context.log.warn("out of time before every pod was poked", { poked: start, pods: due.length });
+      return "done";
+    }
+    if ((await lease.keep()) === "lost") return "lost";
+    await Promise.all(
+      due.slice(start, start + chunk).map(async (pod) => {
+        const digest = wantedDigestOf(pod, wanted);
+        if (digest !== undefined) await poke(ports, context.log, pod, { digest, atMs: ports.nowMs() });
+      }),
+    );
+  }
+  return "done";
+}
