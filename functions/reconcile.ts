@@ -10,9 +10,8 @@ import { openEventBus } from "#lib/aws/event-bus.ts";
 import { recordCluster } from "#lib/aws/figures.ts";
 import { passContext, passLog } from "#lib/aws/pass-context.ts";
 import { openQueue } from "#lib/aws/queue.ts";
-import { runQueuedPass } from "#lib/aws/queued-pass.ts";
+import { type QueuedPassPorts, runQueuedPass } from "#lib/aws/queued-pass.ts";
 import { reconcileSettings } from "#lib/aws/settings.ts";
-import type { Hint } from "#lib/events/hint-event.ts";
 import { clusterPorts } from "#lib/kube/cluster-ports.ts";
 import { reconcileCluster } from "#lib/reconcile/reconcile-cluster.ts";
 
@@ -20,7 +19,7 @@ const settings = reconcileSettings(process.env);
 const logger = new Logger();
 const log = passLog(logger);
 const metrics = new Metrics();
-const queue = openQueue(settings);
+const queue = { ...openQueue(settings), account: settings.account };
 const bus = openEventBus(settings.busName, settings.region);
 const clusters = openClusters(settings);
 const loadGuards = () => import("#deploy/guards.ts");
@@ -29,14 +28,12 @@ export const handler = middy<SQSEvent, SQSBatchResponse, Error, Context>()
   .use(injectLambdaContext(logger, { resetKeys: true }))
   .use(logMetrics(metrics, { captureColdStartMetric: true }))
   .handler(async (event, context) => {
-    const reconcile = async (hint: Hint) => {
+    const reconcile: QueuedPassPorts["reconcile"] = async (hint) => {
       const pass = passContext(hint, { context, bus, metrics, logger });
       const outcome = await clusters.use(hint.cluster, (connection) =>
         reconcileCluster(clusterPorts(connection, settings.place, pass.passId, { loadGuards }), pass),
       );
-      recordCluster(metrics, hint.cluster, outcome);
-      return outcome;
+      return recordCluster(metrics, hint.cluster, outcome);
     };
-    const ports = { ...queue, account: settings.account, prepare: clusters.prepare, reconcile, log };
-    return batchReport(event, { log, metrics }, () => runQueuedPass(event, ports));
+    return batchReport(event, { log, metrics }, () => runQueuedPass(event, { ...queue, ...clusters, reconcile, log }));
   });

@@ -40,8 +40,10 @@ export function recordOutcome(metrics: Metrics, outcome: PassOutcome | undefined
 /**
  * Figures with dimension `cluster`: what the dashboard shows and what tells which cluster an alarm is about, no more.
  * CloudWatch bills every one of them for each cluster, and for each hour in which it is written.
+ *
+ * @returns the outcome, as it came
  */
-export function recordCluster(metrics: Metrics, cluster: string, outcome: PassOutcome): void {
+export function recordCluster(metrics: Metrics, cluster: string, outcome: PassOutcome): PassOutcome {
   const { figures, unmet } = outcome;
   const record = (...figure: Parameters<Metrics["addMetric"]>) =>
     metrics
@@ -49,16 +51,17 @@ export function recordCluster(metrics: Metrics, cluster: string, outcome: PassOu
       .addDimension("cluster", cluster)
       .addMetric(...figure);
   if (figures.convergeMs !== undefined) record("ConvergeMs", MetricUnit.Milliseconds, figures.convergeMs);
-  if (!hasSeenMesh(outcome)) return;
+  if (!hasSeenMesh(outcome)) return outcome;
   record("Sidecars", MetricUnit.Count, figures.sidecars);
   record("SidecarsVerified", MetricUnit.Count, figures.verified);
   // Hardly ever, and so hardly ever billed.
   if (unmet) record("ConditionsUnmet", MetricUnit.Count, 1);
-  if (figures.findings === 0) return;
+  if (figures.findings === 0) return outcome;
   record("DriftFindings", MetricUnit.Count, figures.findings);
   // A forwarder that is silent for too long is a finding.
   const { forwarderSilentMs } = figures;
   if (forwarderSilentMs !== undefined) record("ForwarderSilentMs", MetricUnit.Milliseconds, forwarderSilentMs);
+  return outcome;
 }
 
 /** Only a pass that saw the mesh may speak of it: a gauge would drop to 0 whenever another one holds the Lease. */

@@ -49,7 +49,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await setMode("correct");
-  await mesh.osm("reconcile", "--correct");
+  await driftPass("--correct");
   await mesh.untilStatus("at rest", (it) => isCut(it) && isDrifted(it) === "False", cutWithinMs);
 });
 
@@ -64,10 +64,19 @@ function ask(): Promise<string> {
   return putEvent(mesh.aws, operator, "a.person", "Egress Reconcile Requested", { cluster: clusterName });
 }
 
+/** A drift pass to its end. While the forwarder's passes write, a command's is sent away. */
+async function driftPass(...flags: readonly string[]): Promise<string> {
+  return eventually("a drift pass has run", async () => {
+    const { stdout, stderr } = await mesh.osm("reconcile", ...flags);
+    const said = stdout + stderr;
+    return said.startsWith("settled") && said;
+  });
+}
+
 /** A pass that finds it: the function's where any does, and where all must be asked the same pass from a command. */
 async function look({ foundBy }: Pick<DriftKind, "foundBy">): Promise<void> {
   if (foundBy === "any pass") await ask();
-  else await mesh.osm("reconcile");
+  else await driftPass();
 }
 
 const isDrifted = (status: RolloutStatus) => conditionOf(status, "Drifted")?.status;
@@ -170,8 +179,7 @@ describe("detect", () => {
     await sleep(2_000);
     expect(await sidecarWrites()).toEqual(writes);
 
-    const corrected = await mesh.osm("reconcile", "--correct");
-    expect(corrected.stderr + corrected.stdout).toContain("3 of 3 sidecars verified");
+    expect(await driftPass("--correct")).toContain("3 of 3 sidecars verified");
     expect(isDrifted(await mesh.status())).toBe("False");
     expect(found((await mesh.status()).drift?.history, expected)).toMatchObject({ outcome: "Corrected" });
   });
@@ -179,7 +187,7 @@ describe("detect", () => {
   test("all at once", async () => {
     await setMode("detect");
     const all = await makeAll();
-    await mesh.osm("reconcile");
+    await driftPass();
     const status = await mesh.status();
     for (const expected of all) expect(found(status.drift?.findings, expected).action).toBe("Detected");
     expect(conditionOf(status, "Converged")?.status).toBe("False");
@@ -214,7 +222,7 @@ describe.each(["correct", "detect"] as const)("only reported, %s", (mode) => {
       const madeMs = Date.now();
       await kind.make(mesh);
       const object = await kind.object(mesh);
-      await mesh.osm("reconcile");
+      await driftPass();
       const status = await mesh.status();
       const finding = found(status.drift?.findings, { object, ...kind.found });
       expect(finding).toMatchObject({ action: "Reported", repair: ["osm", ...kind.repair].join(" ") });
@@ -224,7 +232,7 @@ describe.each(["correct", "detect"] as const)("only reported, %s", (mode) => {
 
       const repaired = await mesh.osm(...kind.repair);
       expect(repaired).toMatchObject({ exitCode: 0 });
-      await mesh.osm("reconcile");
+      await driftPass();
       const after = (await mesh.status()).drift;
       expect(after?.findings?.filter((it) => it.object === object) ?? []).toEqual([]);
       expect(found(after?.history, { object })).toMatchObject({ outcome: "Gone" });
@@ -237,7 +245,7 @@ describe.each(["correct", "detect"] as const)("only reported, %s", (mode) => {
     for (const [, kind] of everyReport) await kind.make(mesh);
     const objects = await Promise.all(everyReport.map(([, kind]) => kind.object(mesh)));
     const corrected = await makeAll();
-    await mesh.osm("reconcile");
+    await driftPass();
     const status = await mesh.status();
     for (const [at, [, kind]] of everyReport.entries()) {
       found(status.drift?.findings, { object: objects[at] ?? "", ...kind.found });
