@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually } from "#test/eventually.ts";
 import { type AwsSide, planAwsSide, startAwsSide } from "./aws-side.ts";
 import { type DeadLetter, deadLetters } from "./dead-letters.ts";
+import { scheduleDriftCheck } from "./drift-schedule.ts";
 import { accountId, managed, region } from "./eks-record.ts";
 import { accountRoot, createFleetRole, registerReconciler } from "./identities.ts";
 import { freePort, loopbackPlace } from "./place.ts";
@@ -163,6 +164,7 @@ describe("nobody is asked, and the dead letter says why", () => {
 });
 
 test("the schedule finds them too, and says which account it could not look at", async () => {
+  await scheduleDriftCheck(aws);
   const due = await eventually(
     "drift checks of another account",
     async () =>
