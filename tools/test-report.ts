@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { basename } from "node:path";
 
 /** What one line of the gate brought. */
 export interface Tally {
@@ -6,6 +7,8 @@ export interface Tally {
   readonly failed: number;
   /** Why each skipped test was skipped, as far as it says. */
   readonly skipped: readonly string[];
+  /** Each failed test with its file and the beginning of its error: the log of a whole run is long, and often cut. */
+  readonly failures?: readonly string[];
   readonly tookMs: number;
 }
 
@@ -17,7 +20,12 @@ interface Report {
   readonly testResults: readonly {
     readonly name: string;
     readonly status: string;
-    readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
+    readonly message?: string;
+    readonly assertionResults: readonly {
+      readonly status: string;
+      readonly fullName: string;
+      readonly failureMessages?: readonly string[];
+    }[];
   }[];
 }
 
@@ -38,7 +46,21 @@ export function countTests(reportText: string | undefined, exitCode: number | nu
     assertionResults.filter(({ status }) => status !== "passed" && status !== "failed").map(({ fullName }) => fullName),
   );
   const failed = named === 0 && (exitCode !== 0 || !report.success) ? 1 : named;
-  return { passed: report.numPassedTests, failed, skipped, tookMs };
+  const failures = report.testResults.flatMap(({ name, assertionResults }) =>
+    assertionResults
+      .filter(({ status }) => status === "failed")
+      .map(({ fullName, failureMessages }) => failure(name, fullName, failureMessages?.[0])),
+  );
+  const broken = brokenFiles.map(({ name, message }) => failure(name, "the file itself", message));
+  return { passed: report.numPassedTests, failed, skipped, failures: [...failures, ...broken], tookMs };
+}
+
+const maxErrorLength = 600;
+
+function failure(file: string, test: string, error = ""): string {
+  // Where it was is in the log, and in the report.
+  const [said = ""] = error.split(/\n\s+at /);
+  return `${basename(file)} > ${test}: ${said.slice(0, maxErrorLength)}`;
 }
 
 export function readReport(path: string): string | undefined {

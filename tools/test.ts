@@ -124,7 +124,8 @@ function summary(tallies: ReadonlyMap<string, Tally>): string {
       .join(" "),
   );
   const skipped = [...tallies.values()].flatMap((tally) => tally.skipped);
-  return [...rows, ...skipped.map((why) => `skipped: ${why}`)].join("\n");
+  const failures = [...tallies.values()].flatMap((tally) => tally.failures ?? []);
+  return [...rows, ...skipped.map((why) => `skipped: ${why}`), ...failures.map((one) => `failed: ${one}`)].join("\n");
 }
 
 async function main(words: readonly string[]): Promise<void> {

@@ -26,8 +26,27 @@ test.each<
   ["it was ended", report({ tests: ["passed"] }), null, 1, 1, 0],
   ["there is no report", undefined, 0, 0, 1, 0],
 ])("%s", (_what, text, code, passed, failed, skipped) => {
-  const tally = countTests(text, code, 1);
+  const { failures: _, ...tally } = countTests(text, code, 1);
   expect({ ...tally, skipped: tally.skipped.length }).toEqual({ passed, failed, skipped, tookMs: 1 });
+});
+
+test("each failure is named, with its file and what it said, without where", () => {
+  const testResults = [
+    {
+      name: "/there/mesh.test.ts",
+      status: "failed",
+      assertionResults: [
+        { status: "passed", fullName: "good" },
+        { status: "failed", fullName: "bad", failureMessages: ["Error: not within 5 s\n    at here (file:1:2)"] },
+      ],
+    },
+    { name: "/there/broken.test.ts", status: "failed", message: "no such module", assertionResults: [] },
+  ];
+  const text = JSON.stringify({ success: false, numPassedTests: 1, numFailedTests: 1, testResults });
+  expect(countTests(text, 1, 1).failures).toEqual([
+    "mesh.test.ts > bad: Error: not within 5 s",
+    "broken.test.ts > the file itself: no such module",
+  ]);
 });
 
 test("a skipped test fails in CI and nowhere else", () => {

@@ -5,7 +5,7 @@ import { cutWithinMs, isCut, isOn, podsWithinMs } from "../expect-status.ts";
 import { setForwarder } from "../forwarder.ts";
 import { patchEgress, podOf, podsOf, samplePod, settleOn } from "../mesh-pods.ts";
 import type { MeshWorld } from "../mesh-world.ts";
-import { probeOnce } from "../probe.ts";
+import { type PodRef, probeOnce } from "../probe.ts";
 import { appSpec, sampleNamespace } from "../sample-mesh.ts";
 
 /** The pass gives a silent pod 30 s; the schedule comes every minute in this stage. */
@@ -39,16 +39,16 @@ export function podsSuite(theMesh: () => MeshWorld): void {
     await settleOn(mesh, false);
     await mesh.cluster.apply(samplePod("leaving", stubborn));
     await mesh.untilStatus("seven verified", (it) => it.sidecars?.verified === 7, podsWithinMs);
-    await mesh.cluster.signal(sampleNamespace, "leaving", "envoy", "SIGSTOP");
-    await mesh.cluster.kubectl("delete", "pod", "leaving", "-n", sampleNamespace, "--wait=false");
-    const patchedMs = Date.now();
-    await patchEgress(mesh.cluster, "true");
-    const status = await mesh.untilStatus("on but for one", (it) => isOn(it, true));
-    expect(Date.parse(status.convergedAt ?? "") - patchedMs).toBeLessThan(8_000);
-    expect(conditionOf(status, "Converged")?.reason).toBe("AllReachableVerified");
-    expect(status.sidecars).toMatchObject({ total: 7, verified: 6, unreachable: 1 });
-    expect(status.lagging).toEqual([{ pod: `${sampleNamespace}/leaving`, reason: "Terminating" }]);
-    await mesh.cluster.signal(sampleNamespace, "leaving", "envoy", "SIGCONT");
+    await whileStopped(mesh, { namespace: sampleNamespace, pod: "leaving" }, async () => {
+      await mesh.cluster.kubectl("delete", "pod", "leaving", "-n", sampleNamespace, "--wait=false");
+      const patchedMs = Date.now();
+      await patchEgress(mesh.cluster, "true");
+      const status = await mesh.untilStatus("on but for one", (it) => isOn(it, true));
+      expect(Date.parse(status.convergedAt ?? "") - patchedMs).toBeLessThan(8_000);
+      expect(conditionOf(status, "Converged")?.reason).toBe("AllReachableVerified");
+      expect(status.sidecars).toMatchObject({ total: 7, verified: 6, unreachable: 1 });
+      expect(status.lagging).toEqual([{ pod: `${sampleNamespace}/leaving`, reason: "Terminating" }]);
+    });
     await mesh.untilStatus("six again, all verified", (it) => isAllVerified(it, 6), scheduleMs);
     await settleOn(mesh, false);
   });
@@ -108,28 +108,28 @@ export function podsSuite(theMesh: () => MeshWorld): void {
     await settleOn(mesh, false);
     const stopped = await podOf(mesh.cluster, sampleNamespace, "bookthief");
     const name = `${stopped.namespace}/${stopped.pod}`;
-    await mesh.cluster.signal(stopped.namespace, stopped.pod, "envoy", "SIGSTOP");
-    const patchedMs = Date.now();
-    await patchEgress(mesh.cluster, "true");
-    const waiting = await mesh.untilStatus(
-      "five verified",
-      (it) => it.target?.egress === true && it.sidecars?.verified === 5,
-    );
-    expect(conditionOf(waiting, "Converged")?.status).toBe("False");
-    const named = await mesh.untilStatus("it is named", (it) => it.lagging?.[0]?.pod === name, 10_000);
-    expect(named.lagging?.[0]?.reason).toContain("NoAnswer");
+    await whileStopped(mesh, stopped, async () => {
+      const patchedMs = Date.now();
+      await patchEgress(mesh.cluster, "true");
+      const waiting = await mesh.untilStatus(
+        "five verified",
+        (it) => it.target?.egress === true && it.sidecars?.verified === 5,
+      );
+      expect(conditionOf(waiting, "Converged")?.status).toBe("False");
+      const named = await mesh.untilStatus("it is named", (it) => it.lagging?.[0]?.pod === name, 10_000);
+      expect(named.lagging?.[0]?.reason).toContain("NoAnswer");
 
-    const given = await mesh.untilStatus("given up", (it) => isOn(it, true), deadlineMs + 15_000);
-    const gaveUpAfterMs = Date.parse(given.convergedAt ?? "") - patchedMs;
-    expect(gaveUpAfterMs).toBeGreaterThan(deadlineMs - 2_000);
-    expect(gaveUpAfterMs).toBeLessThan(deadlineMs + 4_000);
-    expect(conditionOf(given, "Converged")?.reason).toBe("AllReachableVerified");
-    expect(given.sidecars).toMatchObject({ total: 6, verified: 5, unreachable: 1 });
-    const shown = await mesh.osm("egress", "status");
-    expect(shown.stdout).toContain("5 of 6 sidecars verified");
-    expect(shown.stdout).toContain(name);
-
-    await mesh.cluster.signal(stopped.namespace, stopped.pod, "envoy", "SIGCONT");
+      const given = await mesh.untilStatus("given up", (it) => isOn(it, true), deadlineMs + 15_000);
+      const gaveUpAfterMs = Date.parse(given.convergedAt ?? "") - patchedMs;
+      expect(gaveUpAfterMs).toBeGreaterThan(deadlineMs - 2_000);
+      expect(gaveUpAfterMs).toBeLessThan(deadlineMs + 4_000);
+      expect(conditionOf(given, "Converged")?.reason).toBe("AllReachableVerified");
+      expect(given.sidecars).toMatchObject({ total: 6, verified: 5, unreachable: 1 });
+      const shown = await mesh.osm("egress", "status");
+      expect(shown).toMatchObject({ exitCode: 0, stderr: "" });
+      expect(shown.stdout).toContain("5 of 6 sidecars verified");
+      expect(shown.stdout).toContain(name);
+    });
     await mesh.untilStatus("all six", (it) => isAllVerified(it, 6), scheduleMs);
     await settleOn(mesh, false);
   });
@@ -152,6 +152,16 @@ export function podsSuite(theMesh: () => MeshWorld): void {
     await mesh.untilStatus("cut", isCut, cutWithinMs);
     expect(await podsOf(mesh.cluster, sampleNamespace)).toHaveLength(6);
   });
+}
+
+/** The pod's sidecar answers nobody meanwhile, and does again however that ends: other tests use the same pods. */
+async function whileStopped(mesh: MeshWorld, { namespace, pod }: PodRef, run: () => Promise<void>): Promise<void> {
+  await mesh.cluster.signal(namespace, pod, "envoy", "SIGSTOP");
+  try {
+    await run();
+  } finally {
+    await mesh.cluster.signal(namespace, pod, "envoy", "SIGCONT");
+  }
 }
 
 function isAllVerified(status: Parameters<typeof isOn>[0], count: number): boolean {

@@ -72,7 +72,9 @@ export function seedSuite(theMesh: () => MeshWorld): void {
     const outsider = { namespace: "default", pod: "outsider" };
     // One datagram may be lost, and nobody sends it again.
     await expect.poll(() => reachable(mesh, outsider), { timeout: 15_000 }).toEqual({ ...allTcp, UDP: true });
-    expect(await probeOnce(mesh.cluster, outsider, ...serviceOutside)).toMatchObject({ reached: true });
+    // The node learns of a Service's first pod a while after that is ready.
+    const throughService = () => probeOnce(mesh.cluster, outsider, ...serviceOutside);
+    await expect.poll(throughService, { timeout: 15_000 }).toMatchObject({ reached: true });
   });
 
   test("an in-cluster Service outside the mesh counts as egress: off, it is refused", async () => {
