@@ -1,5 +1,7 @@
 import { EgressError } from "../errors.ts";
 import type { KubeConnection } from "../kube/connection.ts";
+import { timelyConnection } from "../kube/timely-connection.ts";
+import type { PassContext } from "../reconcile/pass.ts";
 import { type ClusterSettings, type ReachedCluster, reachCluster } from "./cluster-connection.ts";
 import { firstAnswerMs, firstContact, NoContact } from "./first-contact.ts";
 
@@ -8,11 +10,14 @@ export interface Clusters {
   /** Begins to look the cluster of a hint up; what fails, fails in `use`. */
   prepare(hint: { readonly cluster: string }): void;
   /**
+   * @param id    as `knownClusterId` gives it
+   * @param pass  what the work is part of: no request of it takes longer than the pass has left
    * @throws EgressError `cluster-unknown`, `aws-forbidden`, `aws-unavailable`, `api-unavailable` where nobody answers, and
    *         whatever the work throws
    */
-  use<T>(id: string, work: (connection: KubeConnection) => Promise<T>): Promise<T>;
+  use<T>(id: string, pass: PassTime, work: (connection: KubeConnection) => Promise<T>): Promise<T>;
 }
+type PassTime = Pick<PassContext, "msLeft">;
 
 /** Two tries for the first answer. */
 const contactMs = 2 * firstAnswerMs;
@@ -46,9 +51,14 @@ export function openClusters(settings: ClusterSettings, ports: Partial<ClusterPo
     return nowMs() - (silentSince.get(id) ?? -Infinity) < silentMs;
   }
 
-  async function useReached<T>(id: string, work: (connection: KubeConnection) => Promise<T>): Promise<T> {
+  async function useReached<T>(
+    id: string,
+    { msLeft }: PassTime,
+    work: (connection: KubeConnection) => Promise<T>,
+  ): Promise<T> {
     const { connection, advice } = await open(id);
-    const contact = firstContact(connection, silentSince.has(id) ? firstAnswerMs : contactMs, nowMs);
+    const timely = timelyConnection(connection, msLeft);
+    const contact = firstContact(timely, silentSince.has(id) ? firstAnswerMs : contactMs, nowMs);
     try {
       return await work(contact.connection);
     } catch (error) {
@@ -65,13 +75,13 @@ export function openClusters(settings: ClusterSettings, ports: Partial<ClusterPo
     prepare({ cluster: id }) {
       if (!isLeftAlone(id)) open(id).catch(() => undefined);
     },
-    async use(id, work) {
+    async use(id, pass, work) {
       if (isLeftAlone(id)) {
         const agoS = Math.round((nowMs() - (silentSince.get(id) ?? 0)) / 1_000);
         throw new EgressError("api-unavailable", `${id}: not asked, it did not answer ${agoS} s ago`);
       }
       try {
-        return await useReached(id, work);
+        return await useReached(id, pass, work);
       } catch (error) {
         // The endpoint, the CA or the role may be another one by now.
         kept.delete(id);
