@@ -56,16 +56,23 @@ export function openClusters(settings: ClusterSettings, ports: Partial<ClusterPo
     { msLeft }: PassTime,
     work: (connection: KubeConnection) => Promise<T>,
   ): Promise<T> {
-    const { connection, advice } = await open(id);
+    const { connection, advice, principal } = await open(id);
     const timely = timelyConnection(connection, msLeft);
     const contact = firstContact(timely, silentSince.has(id) ? firstAnswerMs : contactMs, nowMs);
     try {
       return await work(contact.connection);
     } catch (error) {
       const cause = error instanceof NoContact ? error.cause : error;
-      if (contact.hasAnswered() || !(cause instanceof EgressError) || cause.reason !== "api-unavailable") throw cause;
+      if (!(cause instanceof EgressError)) throw cause;
+      const { reason, what } = cause;
+      if (contact.hasAnswered()) {
+        // EKS says 401, and not 403, to whom it has no access entry for.
+        if (reason !== "api-unauthenticated") throw cause;
+        throw new EgressError(reason, `${id}: ${what}; has the cluster an access entry for ${principal}?`, cause);
+      }
+      if (reason !== "api-unavailable") throw cause;
       silentSince.set(id, nowMs());
-      throw new EgressError("api-unavailable", `${id}: ${cause.what}; ${advice}`, cause);
+      throw new EgressError(reason, `${id}: ${what}; ${advice}`, cause);
     } finally {
       if (contact.hasAnswered()) silentSince.delete(id);
     }

@@ -40,7 +40,7 @@ beforeEach(() => {
   clusters = openClusters({} as ClusterSettings, {
     reach: async () => {
       reached++;
-      return { connection, advice: "is there a route?" };
+      return { connection, advice: "is there a route?", principal: "role/fleet" };
     },
     nowMs: () => nowMs,
   });
@@ -166,6 +166,25 @@ test("one that falls silent in the middle of a pass is not left alone: it has ju
   await expect(midway).rejects.toThrow(/^\[api-unavailable\] GET \/lease/);
   manner = well;
   expect(await pass()).toMatchObject({ status: 503 });
+});
+
+test("one that does not know the function: who it came as, and what may be missing", async () => {
+  const refused = new EgressError("api-unauthenticated", "GET /lease: 401 Unauthorized");
+  const refusing401 = clusters.use("shop", pass60, async ({ send }) => {
+    await send({ method: "GET", path: "/lease" });
+    throw refused;
+  });
+  await expect(refusing401).rejects.toMatchObject({
+    message:
+      "[api-unauthenticated] shop: GET /lease: 401 Unauthorized; has the cluster an access entry for role/fleet?",
+    cause: refused,
+  });
+  // Without credentials nobody has asked the cluster.
+  const without = new EgressError("api-unauthenticated", "no credentials for https://shop");
+  const failing = clusters.use("shop", pass60, async () => {
+    throw without;
+  });
+  await expect(failing).rejects.toBe(without);
 });
 
 test("whatever a pass fails of, the cluster is looked up anew", async () => {
