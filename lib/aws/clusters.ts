@@ -26,6 +26,11 @@ const contactMs = 2 * firstAnswerMs;
  * the other, in the place of other clusters'. After that there is one try.
  */
 export const silentMs = 30_000;
+/**
+ * Who takes a cluster's tag away, or names another role by it, is heard after that time at the latest: where nothing
+ * fails, a busy function lives for hours.
+ */
+export const keptMs = 60 * 60_000;
 
 export interface ClusterPorts {
   reach(id: string): Promise<ReachedCluster>;
@@ -33,18 +38,21 @@ export interface ClusterPorts {
 }
 
 /**
- * Connections live as long as the warm function: one DescribeCluster, one TLS session, one token per 14 minutes. So does
- * the memory of who was silent; each warm function has its own.
+ * Connections live for an hour, or until a pass fails: one DescribeCluster, one TLS session, one token per 14 minutes. The
+ * memory of who was silent lives as long as the warm function; each has its own.
  */
 export function openClusters(settings: ClusterSettings, ports: Partial<ClusterPorts> = {}): Clusters {
   const { reach = (id: string) => reachCluster(id, settings), nowMs = Date.now } = ports;
-  const kept = new Map<string, Promise<ReachedCluster>>();
+  const kept = new Map<string, { readonly reached: Promise<ReachedCluster>; readonly sinceMs: number }>();
   /** When a cluster was last asked in vain. */
   const silentSince = new Map<string, number>();
 
   function open(id: string): Promise<ReachedCluster> {
-    const reached = kept.get(id) ?? reach(id);
-    kept.set(id, reached);
+    const sinceMs = nowMs();
+    const before = kept.get(id);
+    if (before && sinceMs - before.sinceMs < keptMs) return before.reached;
+    const reached = reach(id);
+    kept.set(id, { reached, sinceMs });
     return reached;
   }
   function isLeftAlone(id: string): boolean {

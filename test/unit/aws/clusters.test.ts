@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import type { ClusterSettings } from "#lib/aws/cluster-connection.ts";
-import { type Clusters, openClusters, silentMs } from "#lib/aws/clusters.ts";
+import { type Clusters, keptMs, openClusters, silentMs } from "#lib/aws/clusters.ts";
 import { EgressError } from "#lib/errors.ts";
 import type { KubeConnection, KubeRequest } from "#lib/kube/connection.ts";
 
@@ -73,6 +73,17 @@ test("a cluster that is well is reached once, and asked for as long as anybody l
   manner = { takesMs: 4_000, answers: true };
   await pass();
   expect([reached, sent]).toEqual([1, 2]);
+});
+
+test.each([
+  [keptMs - 1, 1],
+  [keptMs, 2],
+])("%i ms later it has been looked up %i times: its tags may have changed", async (ms, times) => {
+  const firstMs = nowMs;
+  await pass();
+  nowMs = firstMs + ms;
+  await pass();
+  expect(reached).toBe(times);
 });
 
 test("once it has answered, a request has its own time", async () => {
