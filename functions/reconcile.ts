@@ -30,7 +30,7 @@ export const handler = middy<SQSEvent, SQSBatchResponse, Error, Context>()
   .handler(async (event, context) => {
     const reconcile: QueuedPassPorts["reconcile"] = async (hint) => {
       const pass = passContext(hint, { context, bus, metrics, logger });
-      const outcome = await clusters.use(hint.cluster, (connection) =>
+      const outcome = await clusters.use(hint.cluster, pass, (connection) =>
         reconcileCluster(clusterPorts(connection, settings.place, pass.passId, { loadGuards }), pass),
       );
       return recordCluster(metrics, hint.cluster, outcome);

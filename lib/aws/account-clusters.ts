@@ -12,11 +12,14 @@ import { awsFailure, clientOptions } from "./failure.ts";
 
 /** Some of an account's clusters in one region, by their ids, as they are found. */
 export interface ClusterPage {
-  /** Those that carry the tag. */
+  /** Those that carry the tag, and have an API server. */
   readonly managed: readonly string[];
   /** Those that nobody could look at, and why: nothing is known of them. */
   readonly unreadable: readonly { readonly cluster: string; readonly problem: string }[];
 }
+
+/** Nobody answers there yet, or any more: a check would only become a dead letter. */
+const withoutApiServer: ReadonlySet<string | undefined> = new Set(["PENDING", "CREATING", "FAILED", "DELETING"]);
 
 /** EKS answers about ten a second for the whole account; who is refused waits, and tries again. */
 const atATime = 4;
@@ -47,7 +50,7 @@ export function openAccountClusters({ region, account, credentials }: AccountOpt
   async function isManaged(name: string): Promise<boolean> {
     try {
       const { cluster } = await client.send(new DescribeClusterCommand({ name }));
-      return cluster?.tags?.[managedTag] === "true";
+      return cluster?.tags?.[managedTag] === "true" && !withoutApiServer.has(cluster.status);
     } catch (cause) {
       // Deleted since it was listed.
       if (cause instanceof ResourceNotFoundException) return false;

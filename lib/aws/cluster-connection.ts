@@ -20,6 +20,8 @@ export interface ReachedCluster {
   readonly connection: KubeConnection;
   /** Where to look when nobody answers. */
   readonly advice: string;
+  /** Who the function is there: a role's ARN, or words for its own. */
+  readonly principal: string;
 }
 
 /**
@@ -61,6 +63,7 @@ export async function reachCluster(id: string, settings: ClusterSettings): Promi
   return {
     connection: openTokenConnection({ server: cluster.endpoint, caData, token }),
     advice: endpointAdvice(cluster.resourcesVpcConfig, settings.isInVpc),
+    principal: tokenRole ?? fleetRole ?? "the function's own role",
   };
 }
 

@@ -1,5 +1,7 @@
 import { EgressError } from "../errors.ts";
 import type { KubeConnection } from "../kube/connection.ts";
+import { timelyConnection } from "../kube/timely-connection.ts";
+import type { PassContext } from "../reconcile/pass.ts";
 import { type ClusterSettings, type ReachedCluster, reachCluster } from "./cluster-connection.ts";
 import { firstAnswerMs, firstContact, NoContact } from "./first-contact.ts";
 
@@ -8,11 +10,14 @@ export interface Clusters {
   /** Begins to look the cluster of a hint up; what fails, fails in `use`. */
   prepare(hint: { readonly cluster: string }): void;
   /**
+   * @param id    as `knownClusterId` gives it
+   * @param pass  what the work is part of: no request of it takes longer than the pass has left
    * @throws EgressError `cluster-unknown`, `aws-forbidden`, `aws-unavailable`, `api-unavailable` where nobody answers, and
    *         whatever the work throws
    */
-  use<T>(id: string, work: (connection: KubeConnection) => Promise<T>): Promise<T>;
+  use<T>(id: string, pass: PassTime, work: (connection: KubeConnection) => Promise<T>): Promise<T>;
 }
+type PassTime = Pick<PassContext, "msLeft">;
 
 /** Two tries for the first answer. */
 const contactMs = 2 * firstAnswerMs;
@@ -21,6 +26,11 @@ const contactMs = 2 * firstAnswerMs;
  * the other, in the place of other clusters'. After that there is one try.
  */
 export const silentMs = 30_000;
+/**
+ * Who takes a cluster's tag away, or names another role by it, is heard after that time at the latest: where nothing
+ * fails, a busy function lives for hours.
+ */
+export const keptMs = 60 * 60_000;
 
 export interface ClusterPorts {
   reach(id: string): Promise<ReachedCluster>;
@@ -28,34 +38,49 @@ export interface ClusterPorts {
 }
 
 /**
- * Connections live as long as the warm function: one DescribeCluster, one TLS session, one token per 14 minutes. So does
- * the memory of who was silent; each warm function has its own.
+ * Connections live for an hour, or until a pass fails: one DescribeCluster, one TLS session, one token per 14 minutes. The
+ * memory of who was silent lives as long as the warm function; each has its own.
  */
 export function openClusters(settings: ClusterSettings, ports: Partial<ClusterPorts> = {}): Clusters {
   const { reach = (id: string) => reachCluster(id, settings), nowMs = Date.now } = ports;
-  const kept = new Map<string, Promise<ReachedCluster>>();
+  const kept = new Map<string, { readonly reached: Promise<ReachedCluster>; readonly sinceMs: number }>();
   /** When a cluster was last asked in vain. */
   const silentSince = new Map<string, number>();
 
   function open(id: string): Promise<ReachedCluster> {
-    const reached = kept.get(id) ?? reach(id);
-    kept.set(id, reached);
+    const sinceMs = nowMs();
+    const before = kept.get(id);
+    if (before && sinceMs - before.sinceMs < keptMs) return before.reached;
+    const reached = reach(id);
+    kept.set(id, { reached, sinceMs });
     return reached;
   }
   function isLeftAlone(id: string): boolean {
     return nowMs() - (silentSince.get(id) ?? -Infinity) < silentMs;
   }
 
-  async function useReached<T>(id: string, work: (connection: KubeConnection) => Promise<T>): Promise<T> {
-    const { connection, advice } = await open(id);
-    const contact = firstContact(connection, silentSince.has(id) ? firstAnswerMs : contactMs, nowMs);
+  async function useReached<T>(
+    id: string,
+    { msLeft }: PassTime,
+    work: (connection: KubeConnection) => Promise<T>,
+  ): Promise<T> {
+    const { connection, advice, principal } = await open(id);
+    const timely = timelyConnection(connection, msLeft);
+    const contact = firstContact(timely, silentSince.has(id) ? firstAnswerMs : contactMs, nowMs);
     try {
       return await work(contact.connection);
     } catch (error) {
       const cause = error instanceof NoContact ? error.cause : error;
-      if (contact.hasAnswered() || !(cause instanceof EgressError) || cause.reason !== "api-unavailable") throw cause;
+      if (!(cause instanceof EgressError)) throw cause;
+      const { reason, what } = cause;
+      if (contact.hasAnswered()) {
+        // EKS says 401, and not 403, to whom it has no access entry for.
+        if (reason !== "api-unauthenticated") throw cause;
+        throw new EgressError(reason, `${id}: ${what}; has the cluster an access entry for ${principal}?`, cause);
+      }
+      if (reason !== "api-unavailable") throw cause;
       silentSince.set(id, nowMs());
-      throw new EgressError("api-unavailable", `${id}: ${cause.what}; ${advice}`, cause);
+      throw new EgressError(reason, `${id}: ${what}; ${advice}`, cause);
     } finally {
       if (contact.hasAnswered()) silentSince.delete(id);
     }
@@ -65,13 +90,13 @@ export function openClusters(settings: ClusterSettings, ports: Partial<ClusterPo
     prepare({ cluster: id }) {
       if (!isLeftAlone(id)) open(id).catch(() => undefined);
     },
-    async use(id, work) {
+    async use(id, pass, work) {
       if (isLeftAlone(id)) {
         const agoS = Math.round((nowMs() - (silentSince.get(id) ?? 0)) / 1_000);
         throw new EgressError("api-unavailable", `${id}: not asked, it did not answer ${agoS} s ago`);
       }
       try {
-        return await useReached(id, work);
+        return await useReached(id, pass, work);
       } catch (error) {
         // The endpoint, the CA or the role may be another one by now.
         kept.delete(id);

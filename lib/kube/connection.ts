@@ -14,6 +14,9 @@ export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 /** How many requests one connection keeps in flight; `pods/proxy` is exempt from the API server's own fairness. */
 export const maxInFlight = 64;
 
+/** Of a request that does not say how long it has. */
+export const defaultTimeoutMs = 10_000;
+
 export interface KubeRequest {
   readonly method: Method;
   /** From `/api` or `/apis` on, without the query. */
@@ -25,7 +28,7 @@ export interface KubeRequest {
   readonly contentType?: string;
   /** Default `application/json`; `metadataOnly` spares the rest of an object that nobody reads. */
   readonly accept?: string;
-  /** For the whole exchange. Default 10 s. */
+  /** For the whole exchange; without it `defaultTimeoutMs`. */
   readonly timeoutMs?: number;
   /** Longer answers are cut there and the rest is not read; for answers that are not the API server's own. */
   readonly maxBytes?: number;
@@ -121,7 +124,7 @@ export function connectionTo(
     async send(request) {
       const identity = await identityNow();
       try {
-        const timeout = AbortSignal.timeout(request.timeoutMs ?? 10_000);
+        const timeout = AbortSignal.timeout(request.timeoutMs ?? defaultTimeoutMs);
         const signal = request.signal ? AbortSignal.any([request.signal, timeout]) : timeout;
         const response = await open(request, identity, signal);
         const date = Date.parse(String(response.headers["date"] ?? ""));

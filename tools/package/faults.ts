@@ -20,6 +20,7 @@ export function faultsOf({ Resources }: Template): readonly string[] {
       numberOf(group, "RetentionInDays") > 0 ? [] : [`${id}: logs are kept for ever (RetentionInDays)`],
     ),
     ...sharedRoles(of("AWS::Lambda::Function")),
+    ...new Set(listsIn(Resources).flatMap(listFaults)),
   ];
 }
 
@@ -54,6 +55,24 @@ function vpcFaults([id, fn]: Named): readonly string[] {
   if (!choice) return [];
   const given = [choice[1].SubnetIds, choice[1].SecurityGroupIds].map(({ "Fn::Split": [, list] }) => list !== "");
   return given[0] === given[1] ? [] : [`${id}: parameters subnetIds and securityGroupIds need each other`];
+}
+
+/** What stands in our comma-separated parameters. */
+const listed = /^(?:arn:aws[a-z-]*:iam::\d{12}:role\/|subnet-|sg-)[^\s,*?]+$/;
+
+/** A forwarder's role with a space before it is one that nobody has, and nothing would say so. */
+function listFaults(list: string): readonly string[] {
+  if (list === "") return [];
+  const odd = list.split(",").filter((part) => !listed.test(part));
+  return odd.map((part) => `"${part}" is no role, subnet or security group: lists have commas and no spaces`);
+}
+
+/** Every list that CloudFormation is to take apart, however deep it lies. */
+function listsIn(value: unknown): readonly string[] {
+  if (typeof value !== "object" || value === null) return [];
+  const { "Fn::Split": split, ...rest } = value as { readonly "Fn::Split"?: readonly [string, unknown] };
+  const list = split?.[1];
+  return [...(typeof list === "string" ? [list] : listsIn(list)), ...Object.values(rest).flatMap(listsIn)];
 }
 
 interface CommaSeparated {

@@ -33,6 +33,19 @@ test("all pages are read, and only what is tagged is managed", async () => {
   expect(await list()).toEqual({ managed: ["a", "d", "e"], unreadable: [], pages: 2 });
 });
 
+test.each([
+  ["CREATING", []],
+  ["DELETING", []],
+  ["FAILED", []],
+  ["PENDING", []],
+  ["ACTIVE", ["a"]],
+  ["UPDATING", ["a"]],
+  ["of tomorrow", ["a"]],
+])("one that is tagged and %s: those to be looked after are %j", async (status, found) => {
+  Object.assign(clusters(), { a: { ...managed, status } });
+  expect(await list()).toEqual({ managed: found, unreadable: [], pages: 1 });
+});
+
 test("one that cannot be looked at costs the others nothing, and is named", async () => {
   Object.assign(clusters(), { a: managed, b: { fails: 403 }, c: managed });
   expect(await list()).toMatchObject({

@@ -10,6 +10,8 @@ export interface StandInCluster {
   /** DescribeCluster answers with this status. */
   readonly fails?: number;
   readonly endpoint?: string;
+  /** Default `ACTIVE`. */
+  readonly status?: string;
   readonly vpc?: Readonly<Record<string, unknown>>;
 }
 
@@ -117,9 +119,9 @@ export class AwsStandIn {
     if (!cluster) answer(404, { message: "gone" }, "ResourceNotFoundException");
     else if (cluster.fails) answer(cluster.fails, { message: "no" }, "AccessDeniedException");
     else {
-      const { tags = {}, endpoint, vpc } = cluster;
+      const { tags = {}, endpoint, vpc, status = "ACTIVE" } = cluster;
       const reached = endpoint ? { endpoint, certificateAuthority: { data: "bm9uZQ==" } } : {};
-      answer(200, { cluster: { name, tags, status: "ACTIVE", ...reached, resourcesVpcConfig: vpc } });
+      answer(200, { cluster: { name, tags, status, ...reached, resourcesVpcConfig: vpc } });
     }
   }
 }

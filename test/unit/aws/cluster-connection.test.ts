@@ -30,7 +30,8 @@ afterEach(() => aws.close());
 const reach = (id: string, more: Partial<ClusterSettings> = {}) => reachCluster(id, { ...settings, ...more });
 
 test("the stack's own cluster: no tag, no role", async () => {
-  expect((await reach("shop")).connection.server).toBe(endpoint);
+  const { connection, principal } = await reach("shop");
+  expect([connection.server, principal]).toEqual([endpoint, "the function's own role"]);
   expect(aws.assumed).toEqual([]);
 });
 
@@ -44,7 +45,7 @@ test("any other one of its account needs the tag", async () => {
 
 describe("a cluster of another account", () => {
   test("is reached as that account's role, assumed once, with the deployment's name as external id", async () => {
-    await reach(`${other}/shop`);
+    expect((await reach(`${other}/shop`)).principal).toBe(fleetRole);
     expect(aws.assumed).toEqual([`${fleetRole} osm-egress-prod`]);
   });
 
@@ -83,7 +84,7 @@ describe("a cluster's tag names a role", () => {
 
   test("the token is that role's, assumed by the function itself", async () => {
     tagged(bankRole);
-    await reach(`${other}/shop`);
+    expect((await reach(`${other}/shop`)).principal).toBe(bankRole);
     expect(aws.assumed).toEqual([`${fleetRole} osm-egress-prod`, `${bankRole} osm-egress-prod`]);
   });
 

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import type { ClusterSettings } from "#lib/aws/cluster-connection.ts";
-import { type Clusters, openClusters, silentMs } from "#lib/aws/clusters.ts";
+import { type Clusters, keptMs, openClusters, silentMs } from "#lib/aws/clusters.ts";
 import { EgressError } from "#lib/errors.ts";
 import type { KubeConnection, KubeRequest } from "#lib/kube/connection.ts";
 
@@ -12,6 +12,9 @@ interface Manner {
 const well: Manner = { takesMs: 10, answers: true };
 const refusing: Manner = { takesMs: 1, answers: false };
 const swallowing: Manner = { takesMs: Infinity, answers: false };
+
+/** Of a pass that has just begun. */
+const pass60 = { msLeft: () => 60_000 };
 
 let nowMs: number;
 let manner: Manner;
@@ -37,7 +40,7 @@ beforeEach(() => {
   clusters = openClusters({} as ClusterSettings, {
     reach: async () => {
       reached++;
-      return { connection, advice: "is there a route?" };
+      return { connection, advice: "is there a route?", principal: "role/fleet" };
     },
     nowMs: () => nowMs,
   });
@@ -46,7 +49,7 @@ beforeEach(() => {
 /** As a pass does it: the first request is tried three times in all, and so is the look. */
 async function pass(id = "shop"): Promise<unknown> {
   return clusters
-    .use(id, async ({ send }) => {
+    .use(id, pass60, async ({ send }) => {
       let last: unknown;
       for (let attempt = 0; attempt < 9; attempt++) {
         try {
@@ -72,9 +75,20 @@ test("a cluster that is well is reached once, and asked for as long as anybody l
   expect([reached, sent]).toEqual([1, 2]);
 });
 
+test.each([
+  [keptMs - 1, 1],
+  [keptMs, 2],
+])("%i ms later it has been looked up %i times: its tags may have changed", async (ms, times) => {
+  const firstMs = nowMs;
+  await pass();
+  nowMs = firstMs + ms;
+  await pass();
+  expect(reached).toBe(times);
+});
+
 test("once it has answered, a request has its own time", async () => {
   manner = { takesMs: 4_900, answers: true };
-  const statuses = await clusters.use("shop", async ({ send }) => {
+  const statuses = await clusters.use("shop", pass60, async ({ send }) => {
     const first = await send({ method: "GET", path: "/lease" });
     manner = { takesMs: 25_000, answers: true };
     return [first.status, (await send({ method: "GET", path: "/pods", timeoutMs: 30_000 })).status];
@@ -139,8 +153,23 @@ describe("one that was silent", () => {
   });
 });
 
+test("one that falls silent in the middle of a pass, and is asked again and again: the pass ends in time", async () => {
+  const endMs = nowMs + 60_000;
+  const problems: unknown[] = [];
+  await clusters.use("shop", { msLeft: () => endMs - nowMs }, async ({ send }) => {
+    await send({ method: "GET", path: "/lease" });
+    manner = swallowing;
+    for (let attempt = 0; attempt < 6; attempt++) {
+      await send({ method: "GET", path: "/pods", timeoutMs: 30_000 }).catch((error: unknown) => problems.push(error));
+    }
+  });
+  // Whoever is killed cannot say why, and Lambda takes it for an error of the function.
+  expect(endMs - nowMs).toBe(2_000);
+  expect(String(problems.at(-1))).toContain("[api-unavailable] GET /pods: not sent: the pass has no time left");
+});
+
 test("one that falls silent in the middle of a pass is not left alone: it has just answered", async () => {
-  const midway = clusters.use("shop", async ({ send }) => {
+  const midway = clusters.use("shop", pass60, async ({ send }) => {
     await send({ method: "GET", path: "/lease" });
     manner = swallowing;
     return send({ method: "GET", path: "/pods" });
@@ -150,8 +179,27 @@ test("one that falls silent in the middle of a pass is not left alone: it has ju
   expect(await pass()).toMatchObject({ status: 503 });
 });
 
+test("one that does not know the function: who it came as, and what may be missing", async () => {
+  const refused = new EgressError("api-unauthenticated", "GET /lease: 401 Unauthorized");
+  const refusing401 = clusters.use("shop", pass60, async ({ send }) => {
+    await send({ method: "GET", path: "/lease" });
+    throw refused;
+  });
+  await expect(refusing401).rejects.toMatchObject({
+    message:
+      "[api-unauthenticated] shop: GET /lease: 401 Unauthorized; has the cluster an access entry for role/fleet?",
+    cause: refused,
+  });
+  // Without credentials nobody has asked the cluster.
+  const without = new EgressError("api-unauthenticated", "no credentials for https://shop");
+  const failing = clusters.use("shop", pass60, async () => {
+    throw without;
+  });
+  await expect(failing).rejects.toBe(without);
+});
+
 test("whatever a pass fails of, the cluster is looked up anew", async () => {
-  const failing = clusters.use("shop", async () => {
+  const failing = clusters.use("shop", pass60, async () => {
     throw new EgressError("api-forbidden", "GET /lease: 403");
   });
   await expect(failing).rejects.toThrow("[api-forbidden] GET /lease: 403");
@@ -170,7 +218,7 @@ test("what cannot be looked up fails for what it is, and is looked up the next t
   });
   for (let attempt = 0; attempt < 2; attempt++) {
     unknown.prepare({ cluster: "shop" });
-    await expect(unknown.use("shop", async () => undefined)).rejects.toBe(failure);
+    await expect(unknown.use("shop", pass60, async () => undefined)).rejects.toBe(failure);
   }
   expect(tries).toBe(2);
 });

@@ -125,6 +125,22 @@ describe("roles of other accounts", () => {
   });
 });
 
+describe("a list of roles", () => {
+  const first = fleetForwarders[0] ?? "";
+  test.each([
+    [`${first}, ${first}`, [` ${first}`]],
+    [`${first},`, [""]],
+    ["arn:aws:iam::222233334444:role/*", ["arn:aws:iam::222233334444:role/*"]],
+    ["osm-forwarder", ["osm-forwarder"]],
+    [first, []],
+  ])("%j: what is a fault of it is %j", (list, odd) => {
+    const text = JSON.stringify(full.template).replaceAll(JSON.stringify(fleetForwarders.join()), JSON.stringify(list));
+    expect(faultsOf(JSON.parse(text) as Template)).toEqual(
+      odd.map((part) => `"${part}" is no role, subnet or security group: lists have commas and no spaces`),
+    );
+  });
+});
+
 describe("a VPC", () => {
   const functions = ({ template }: Packaged) =>
     Object.entries(template.Resources).flatMap(([id, { Type }]) => (Type === "AWS::Lambda::Function" ? [id] : []));
