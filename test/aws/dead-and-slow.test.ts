@@ -122,13 +122,18 @@ test("and nothing while it is known", async () => {
 test.each(isFull ? ["dead"] : [])(
   "every message of the %s one ends in the dead letters, of the others none does",
   async (name) => {
+    let letters: readonly Letter[] = [];
     const dead = await eventually(
       "all of them",
       async () => {
-        const letters = (await deadLetters(aws)).map(({ body }) => JSON.parse(body) as Letter);
+        letters = (await deadLetters(aws)).map(({ body }) => JSON.parse(body) as Letter);
         return letters.length >= toTheDead.length && letters;
       },
-      { withinMs: 8 * visibilitySeconds * 1_000, everyMs: 2_000 },
+      {
+        withinMs: 8 * visibilitySeconds * 1_000,
+        everyMs: 2_000,
+        tell: () => `missing: ${toTheDead.filter((id) => !letters.some((letter) => letter.id === id)).join(", ")}`,
+      },
     );
     expect(dead.map(({ detail }) => detail.cluster)).toEqual(toTheDead.map(() => name));
     expect(dead.map(({ id }) => id).sort()).toEqual([...toTheDead].sort());
