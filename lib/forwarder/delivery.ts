@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { setTimeout as pause } from "node:timers/promises";
 import type { BusEntry } from "../events/fields.ts";
 import { emptyOutbox, giveBack, put, take } from "./outbox.ts";
 
@@ -28,11 +28,13 @@ const maxRetryMs = 5_000;
  * Sends in order, one batch at a time, and again until it is in.
  *
  * @param onTaken  told of every batch that got in, whole or in part, and how long that took
+ * @param wait     before it tries again, in ms; the signal ends it early
  */
 export function startDelivery(
   send: SendEvents,
   onTrouble: (trouble: unknown, refused: number) => void,
   onTaken: (events: number, tookMs: number) => void = () => undefined,
+  wait: (ms: number, signal: AbortSignal) => Promise<unknown> = (ms, signal) => pause(ms, undefined, { signal }),
 ): Delivery {
   let outbox = emptyOutbox<BusEntry>();
   let sent = 0;
@@ -77,7 +79,7 @@ export function startDelivery(
       return;
     }
     const delayMs = Math.min(maxRetryMs, firstRetryMs * 2 ** Math.min(failures - 1, 10)) * (0.5 + Math.random() / 2);
-    await sleep(delayMs, undefined, { signal: abandoned.signal }).catch(() => undefined);
+    await wait(delayMs, abandoned.signal).catch(() => undefined);
   }
 
   async function attempt(events: readonly BusEntry[]): Promise<readonly BusEntry[]> {

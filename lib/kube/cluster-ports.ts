@@ -84,20 +84,11 @@ export function clusterPorts(
         goneIf(["namespace-terminating", "object-missing"], async () => {
           const object = sidecarConfigMap(write, running, fencing, meshName);
           const path = configMapPath(write.account.namespace, write.name);
-          const applyIt = () => apply(patient, path, object, { accept: metadataOnly.object });
           // Pods that mount it take the new one only when they are restarted; they stay behind, and are named.
-          const applyAnew = async () => {
-            await goneIf(["object-missing"], () => expectOk(connection, { method: "DELETE", path }));
-            await applyIt();
-          };
-          // With equal content nothing would be refused, and it would stay immutable.
-          if (write.isImmutable) return applyAnew();
-          try {
-            await applyIt();
-          } catch (error) {
-            if (!isImmutable(error)) throw error;
-            await applyAnew();
-          }
+          if (write.replaces !== undefined) await deleteAsSeen(connection, path, write.replaces);
+          await apply(patient, path, object, { accept: metadataOnly.object }).catch((error: unknown) => {
+            throw isImmutable(error) ? new EgressError("object-conflict", `${path}: made immutable just now`) : error;
+          });
         }),
       ),
     async deleteConfigMap(map) {
@@ -157,6 +148,17 @@ async function goneIf(
     if (error instanceof EgressError && reasons.includes(error.reason)) return "gone";
     throw error;
   }
+}
+
+/**
+ * No fencing number keeps a deletion out: what another pass, or anybody, has written since, or removed, is left alone.
+ *
+ * @throws EgressError `object-conflict`, and another look shows what is there now
+ */
+async function deleteAsSeen(connection: KubeConnection, path: string, resourceVersion: string): Promise<void> {
+  const body = { preconditions: { resourceVersion } };
+  const outcome = await goneIf(["object-missing"], () => expectOk(connection, { method: "DELETE", path, body }));
+  if (outcome === "gone") throw new EgressError("object-conflict", `${path}: deleted since it was seen`);
 }
 
 /** Somebody has set `immutable`, which only deleting undoes: "field is immutable when `immutable` is set". */

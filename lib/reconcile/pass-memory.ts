@@ -13,6 +13,8 @@ export interface PassMemory {
   hasSeenCluster?: boolean;
   /** Or may hold it: the request that takes it or lets it go was not answered. */
   holdsLease?: boolean;
+  /** Another look follows where something was refused that a moment may cure. */
+  mayRetry?: boolean;
   /** What the API server refused to write for reasons of the account's own, in the latest look. */
   refused?: readonly RefusedAccount[];
   /** The highest number seen on a ConfigMap that the Lease itself was below. */

@@ -1,5 +1,5 @@
 import { EgressError } from "../errors.ts";
-import { configWrites, highestFencing, isEmpty, orphans, unknownAccounts } from "../rollout/config-writes.ts";
+import { configWrites, isEmpty, numberToExceed, orphans, unknownAccounts } from "../rollout/config-writes.ts";
 import { driftPlan, keysOf, mayHoldBack } from "../rollout/drift/drift-plan.ts";
 import type { MeshObservation, ObservedPod } from "../rollout/observation.ts";
 import type { Condition } from "../rollout/status.ts";
@@ -21,6 +21,8 @@ const maxRetries = 3;
 const firstRetryMs = 500;
 /** For the holder to finish writing, which takes less than a second as a rule. */
 const witnessWaitMs = 750;
+/** Between two looks at a Lease that is held: in all of them it expires, unless somebody lives who has seen the mark. */
+const heldWaitMs = 3_000;
 /** A cluster that has not answered for so long is left to the queue: others wait for this function too. */
 const noContactMs = 10_000;
 /** A request without an answer takes 10 s, and who runs the pass must still hear how it ended. */
@@ -65,14 +67,15 @@ async function looks(ports: ClusterPorts, context: PassContext, memory: PassMemo
   let failures = 0;
   const startedMs = ports.nowMs();
   for (let look = 0; look < maxLooks; look++) {
+    memory.mayRetry = failures < maxRetries;
     const result = await lookAndAct(ports, context, memory).catch((error: unknown): LookResult => {
       // Its own Lease would look like another's; what was under way in it is for the next pass to find out.
       if (!(error instanceof EgressError) || memory.holdsLease) throw error;
       return { kind: "settled", refusal: error };
     });
     if (result.kind === "again") continue;
-    if (result.kind === "held-by-another" && isWitness(context)) {
-      await ports.sleep(witnessWaitMs);
+    if (result.kind === "held-by-another" && isAwaited(context, look)) {
+      await ports.sleep(context.kind === "drift" ? heldWaitMs : witnessWaitMs);
       continue;
     }
     if (!result.refusal) return done(result.kind, result.sidecars, result.unmet);
@@ -85,6 +88,14 @@ async function looks(ports: ClusterPorts, context: PassContext, memory: PassMemo
     await ports.sleep(waitMs);
   }
   return done("out-of-time");
+}
+
+/**
+ * The holder may be dead. A message that has come back is perhaps its own, and then nobody else would take up what it has
+ * left; what others have asked of it, the schedule does.
+ */
+function isAwaited(context: PassContext, look: number): boolean {
+  return isWitness(context) || (context.kind === "drift" && look < maxLooks - 1);
 }
 
 /** What this event tells of a change no other event tells: the holder of the Lease cannot know it. */
@@ -108,7 +119,7 @@ async function lookAndAct(ports: ClusterPorts, context: PassContext, memory: Pas
     return underLease(ports, context, { lease, fencing: Math.max(lease.transitions, memory.fencing ?? 0) }, memory);
   }
   const seen = await ports.readMesh(glance);
-  const before = { lease, fencing: highestFencing(seen) };
+  const before = { lease, fencing: numberToExceed(seen) };
   const wanted = wantedMesh(seen);
   // What is gone may be left so on purpose, and only the pods tell it from what is new.
   const early = mayHoldBack(seen, ports.nowMs()) && configWrites(seen, wanted, nothing).apply.length > 0;
@@ -140,6 +151,11 @@ async function underLease(
   const { wanted, verification, refusal } = written;
   if (before.pods === undefined && mustWriteForPods(written.seen, wanted, written.pods, ports.nowMs()))
     return { kind: "again" };
+  if (refusal !== undefined && refusal.retry !== "never" && memory.mayRetry) {
+    // Some pods have nothing new yet: waiting for them would only keep it from them for longer.
+    await verification.glimpse();
+    return { kind: "settled", refusal };
+  }
   const result = await verification.run();
   return result.kind === "again" || refusal === undefined ? result : { ...result, refusal };
 }

@@ -22,8 +22,8 @@ export interface ConfigMapWrite extends WantedConfig {
   readonly name: string;
   /** The bytes differ, so pods must look; otherwise only the fencing number is new. */
   readonly changesFiles: boolean;
-  /** Somebody has made it immutable: it can only be deleted and made anew. */
-  readonly isImmutable: boolean;
+  /** Of one that somebody has made immutable, its resourceVersion: it can only be deleted, as it was seen, and made anew. */
+  readonly replaces?: string;
 }
 
 /**
@@ -50,10 +50,10 @@ export function configWrites(
     const changesFiles = differs(map, config.files);
     // Settings without an effect on the bytes yet (permissive, and no Service) are what is kept if the next are bad.
     const isOther = changesFiles || !isDeepStrictEqual(map?.settings, wanted.running);
-    const isImmutable = map?.immutable === true;
-    const isAltered = isImmutable || map?.writers !== undefined;
+    const replaces = map?.immutable === true ? { replaces: map.resourceVersion } : {};
+    const isAltered = map?.immutable === true || map?.writers !== undefined;
     if (isOther || isAltered || restamp) {
-      apply.push({ account, config, name, changesFiles, isImmutable, ...(proof === undefined ? {} : { proof }) });
+      apply.push({ account, config, name, changesFiles, ...replaces, ...(proof === undefined ? {} : { proof }) });
     }
   }
   return { apply, injection: injectionDiffers(seen, wanted), restamp };
@@ -63,9 +63,21 @@ export function isEmpty(writes: ConfigWrites): boolean {
   return writes.apply.length === 0 && !writes.injection && !writes.restamp;
 }
 
-/** The number that the next holder must exceed. */
+/** The highest number that is known of. */
 export function highestFencing(seen: MeshObservation): number {
   return Math.max(seen.lease?.transitions ?? 0, ...seen.configMaps.map((map) => map.fencing));
+}
+
+/** More than passes take the Lease, by far, before one of them writes to every ConfigMap. */
+const unwrittenNumbers = 1_000;
+
+/**
+ * The number that the next holder must exceed. A Lease that is gone may have given out higher ones than any ConfigMap shows:
+ * who holds one of them, and has written nothing yet, must be below all that come.
+ */
+export function numberToExceed(seen: MeshObservation): number {
+  const highest = highestFencing(seen);
+  return seen.lease === undefined && highest > 0 ? highest + unwrittenNumbers : highest;
 }
 
 /** A namespace is labelled after its ConfigMaps are there: until then nobody may take them for left over. */

@@ -52,6 +52,8 @@ export class ScriptedCluster {
   writes: string[] = [];
   /** Called with every status as it is written. */
   watchStatus: (status: RolloutStatus) => void = () => undefined;
+  /** Called with every sidecar's ConfigMap as it is written, whoever does it, and with what was there before. */
+  watchConfigMap: (map: SidecarConfigMap, before: SidecarConfigMap | undefined) => void = () => undefined;
   /** Port calls by verb. */
   readonly calls = new Map<string, number>();
   #osmConfig:
@@ -102,6 +104,7 @@ export class ScriptedCluster {
 
   storeConfigMap(map: SidecarConfigMap): void {
     const key = `${map.namespace}/${map.name}`;
+    this.watchConfigMap(map, this.configMaps.get(key));
     this.configMaps.set(key, map);
     const mounting = () => [...this.pods.values()].filter((pod) => `${pod.namespace}/${pod.configMap}` === key);
     this.clock.after(kubeletSyncMs, () => mounting().forEach((pod) => pod.look()));

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { RolloutStatus } from "#lib/rollout/status.ts";
 import { meshAtRest } from "./mesh.ts";
-import { runPass, startPass } from "./pass.ts";
+import { runPass, startPass, unfinished } from "./pass.ts";
 import type { Fates } from "./ports.ts";
 
 const on = { egress: "true", permissive_traffic_policy_mode: "true" };
@@ -42,6 +42,35 @@ test.each(["applyConfigMap", "readPods"])(
     expect(cluster.reality).toEqual(["shop/db-1 off", "shop/web-1 off", "shop/web-2 off"]);
   },
 );
+
+test("a pass that comes back before its dead predecessor's Lease has expired waits until it has", async () => {
+  const cluster = await meshAtRest();
+  cluster.setOsmConfig(on);
+  const fates: Fates = (verb) => ({
+    there: 1,
+    back: 1,
+    ...(verb === "writeStatus" ? { killed: "after" as const } : {}),
+  });
+  await runPass(cluster, { fates }).catch(unfinished);
+  expect((await runPass(cluster, { kind: "drift" })).kind).toBe("settled");
+  expect(cluster.lease?.holder).toBe("");
+  expect(cluster.reality).toEqual(["shop/db-1 on", "shop/web-1 on", "shop/web-2 on"]);
+});
+
+test("a pass that comes back waits no longer for a holder that lives than a dead one could keep the Lease", async () => {
+  const cluster = await meshAtRest();
+  const other = { resourceVersion: "7", holder: "other", transitions: 9, marked: false };
+  const renewedUntilMs = cluster.clock.nowMs() + 60_000;
+  const renew = () => {
+    cluster.lease = { ...other, renewedAtMs: cluster.clock.nowMs() };
+    if (cluster.clock.nowMs() < renewedUntilMs) cluster.clock.after(5_000, renew);
+  };
+  renew();
+  const { kind, figures } = await runPass(cluster, { kind: "drift" });
+  expect(kind).toBe("held-by-another");
+  expect(figures.tookMs).toBeGreaterThan(20_000);
+  expect(figures.tookMs).toBeLessThan(30_000);
+});
 
 test("a pass that is slow, and whom nobody has followed, renews its Lease and goes on", async () => {
   const cluster = await meshAtRest();

@@ -360,14 +360,14 @@ const rows: readonly Row[] = [
     ],
   },
   {
-    name: "the Lease missing: a number above the highest on any ConfigMap",
+    name: "the Lease missing: a number far above the highest on any ConfigMap",
     arrange(cluster) {
       cluster.lease = undefined;
       cluster.storeConfigMap({ ...cluster.configMap("shop/osm-sidecar.db"), fencing: 41 });
     },
     writes: [
-      "take 42",
-      ...applied("off", 42),
+      "take 1042",
+      ...applied("off", 1042),
       ...pokedAll,
       "status Rolling off 0/3 Waiting NotConverged",
       "release",

@@ -114,13 +114,16 @@ export function scriptedPorts(cluster: ScriptedCluster, passId: string, fates: F
         if (place === undefined || (place === "terminating" && !before)) return "gone";
         const refusal = cluster.refusals.get(key);
         if (refusal) throw refusal;
-        if (before && fencing < before.fencing) {
-          throw new EgressError("api-forbidden", `${key}: fencing number ${fencing} is older than ${before.fencing}`);
+        // A deletion is refused for no number, and is a write like any other.
+        if (write.replaces !== undefined) {
+          if (before?.resourceVersion !== write.replaces) throw new EgressError("object-conflict", `${key}: 409`);
+          wrote(`delete ${key}`);
+        } else if (before?.immutable && write.changesFiles) {
+          throw new EgressError("object-conflict", `${key}: made immutable just now`);
+        } else if (before && fencing < before.fencing) {
+          // As policy osm-sidecar-config does.
+          throw new EgressError("object-conflict", `${key}: fencing number ${fencing} is older than ${before.fencing}`);
         }
-        if (before?.immutable && write.changesFiles && !write.isImmutable) {
-          throw new EgressError("api-invalid", `${key}: field is immutable when \`immutable\` is set`);
-        }
-        if (write.isImmutable) wrote(`delete ${key}`);
         wrote(`apply ${key} ${running.egress ? "on" : "off"} ${fencing}`);
         cluster.storeConfigMap({
           namespace,

@@ -20,7 +20,7 @@ function writeOf(cluster: ScriptedCluster, egress: boolean) {
   const config = wanted.configs.get("shop/web");
   if (!config) throw new Error("no account shop/web");
   return {
-    write: { ...config, name: "osm-sidecar.web", changesFiles: true, isImmutable: false },
+    write: { ...config, name: "osm-sidecar.web", changesFiles: true },
     running: wanted.running,
   };
 }

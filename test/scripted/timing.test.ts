@@ -186,6 +186,27 @@ test("of two passes that want the Lease at once, one writes and the other's wish
   expect(cluster.writes.filter((line) => line.startsWith("apply"))).toHaveLength(2);
 });
 
+test("a ConfigMap that is refused for now is written a moment later, not when its pods' time is over", async () => {
+  const cluster = await meshAtRest();
+  cluster.setOsmConfig(on);
+  cluster.refusals.set("shop/osm-sidecar.web", new EgressError("api-unavailable", "PATCH ConfigMap: 503"));
+  cluster.clock.after(100, () => cluster.refusals.clear());
+  const { kind, figures } = await runPass(cluster);
+  expect(kind).toBe("settled");
+  expect(figures.tookMs).toBeLessThan(5_000);
+  expect(cluster.reality).toEqual(["shop/db-1 on", "shop/web-1 on", "shop/web-2 on"]);
+});
+
+test("a ConfigMap that goes on being refused for now fails the pass, and every other pod has been waited for", async () => {
+  const cluster = await meshAtRest();
+  cluster.pod("shop/db-1").kubeletMs = 20_000;
+  cluster.setOsmConfig(on);
+  cluster.refusals.set("shop/osm-sidecar.web", new EgressError("api-unavailable", "PATCH ConfigMap: 503"));
+  await expect(runPass(cluster)).rejects.toThrow("503");
+  expect(cluster.status.sidecars).toMatchObject({ total: 3, verified: 1 });
+  expect(cluster.lease?.holder).toBe("");
+});
+
 test("a waiting pass ends when the number has moved on", async () => {
   const cluster = await meshAtRest();
   cluster.pod("shop/web-1").stopped = true;

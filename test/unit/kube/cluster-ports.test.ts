@@ -10,19 +10,21 @@ interface Answered {
 }
 
 /** Says what it was asked, and answers one after the other. */
-function answering(...answers: Answered[]): { readonly connection: KubeConnection; readonly asked: string[] } {
+function answering(...answers: Answered[]) {
   const asked: string[] = [];
+  const bodies: unknown[] = [];
   const connection: KubeConnection = {
     server: "https://cluster.test",
-    async send({ method, path }: KubeRequest) {
+    async send({ method, path, body }: KubeRequest) {
       asked.push(`${method} ${path}`);
+      bodies.push(body);
       const next = answers.shift();
       if (!next) throw new Error(`${method} ${path}: not expected`);
       return { status: next.status, text: JSON.stringify({ message: next.message ?? "" }), serverTimeMs: undefined };
     },
     async *stream() {},
   };
-  return { connection, asked };
+  return { connection, asked, bodies };
 }
 
 const path = "/api/v1/namespaces/shop/configmaps/osm-sidecar.web";
@@ -37,28 +39,14 @@ const write = {
   name: "osm-sidecar.web",
   config: configAtRest(),
   changesFiles: true,
-  isImmutable: false,
 };
 const running = { egress: false, permissive: true, inMeshCidrs: [] };
 
 test.each<readonly [string, readonly Answered[], readonly string[], string]>([
   ["that is free", [{ status: 200 }], [patch], "done"],
-  ["made immutable", [immutable, { status: 200 }, { status: 201 }], [patch, remove, patch], "done"],
-  [
-    "made immutable, and deleted meanwhile",
-    [immutable, { status: 404 }, { status: 201 }],
-    [patch, remove, patch],
-    "done",
-  ],
-  ["made immutable twice", [immutable, { status: 200 }, immutable], [patch, remove, patch], "api-invalid"],
+  ["made immutable since it was seen: left for another look", [immutable], [patch], "object-conflict"],
   ["invalid for another reason", [{ status: 422, message: "data: Too long" }], [patch], "api-invalid"],
   ["in a namespace that is gone", [{ status: 404 }], [patch], "gone"],
-  [
-    "made immutable, in a namespace that is going",
-    [immutable, { status: 200 }, { status: 403, message: "namespace shop because it is being terminated" }],
-    [patch, remove, patch],
-    "gone",
-  ],
 ])("a ConfigMap %s", async (_, answers, requests, outcome) => {
   const { connection, asked } = answering(...answers);
   const ports = clusterPorts(connection, meshPlace, "me");
@@ -69,10 +57,25 @@ test.each<readonly [string, readonly Answered[], readonly string[], string]>([
   expect(asked).toEqual(requests);
 });
 
-test("one that is known to be immutable is deleted first: with equal content nothing would be refused", async () => {
-  const { connection, asked } = answering({ status: 200 }, { status: 200 });
-  await clusterPorts(connection, meshPlace, "me").applyConfigMap({ ...write, isImmutable: true }, running, 7);
-  expect(asked).toEqual([remove, patch]);
+test.each<readonly [string, readonly Answered[], readonly string[], string]>([
+  ["as it was seen", [{ status: 200 }, { status: 201 }], [remove, patch], "done"],
+  ["written since, by a pass with a higher number", [{ status: 409 }], [remove], "object-conflict"],
+  ["deleted since", [{ status: 404 }], [remove], "object-conflict"],
+  ["made immutable again at once", [{ status: 200 }, immutable], [remove, patch], "object-conflict"],
+  [
+    "in a namespace that is going",
+    [{ status: 200 }, { status: 403, message: "namespace shop because it is being terminated" }],
+    [remove, patch],
+    "gone",
+  ],
+])("an immutable ConfigMap %s is deleted only as it was seen", async (_, answers, requests, outcome) => {
+  const { connection, asked, bodies } = answering(...answers);
+  const came = await clusterPorts(connection, meshPlace, "me")
+    .applyConfigMap({ ...write, replaces: "41" }, running, 7)
+    .catch((error: { readonly reason: string }) => error.reason);
+  expect(came).toBe(outcome);
+  expect(asked).toEqual(requests);
+  expect(bodies[0]).toEqual({ preconditions: { resourceVersion: "41" } });
 });
 
 test("what waits for its turn when the pass ends is not sent, and what comes after it is", async () => {

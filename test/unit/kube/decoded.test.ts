@@ -100,7 +100,6 @@ const write = {
   name: "osm-sidecar.web",
   config: configAtRest(),
   changesFiles: true,
-  isImmutable: false,
 };
 
 function stored(difference: Readonly<Record<string, string | undefined>> = {}, name = "osm-sidecar.web") {
