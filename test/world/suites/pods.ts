@@ -125,10 +125,11 @@ export function podsSuite(theMesh: () => MeshWorld): void {
       expect(gaveUpAfterMs).toBeLessThan(deadlineMs + 4_000);
       expect(conditionOf(given, "Converged")?.reason).toBe("AllReachableVerified");
       expect(given.sidecars).toMatchObject({ total: 6, verified: 5, unreachable: 1 });
-      const shown = await mesh.osm("egress", "status");
-      expect(shown).toMatchObject({ exitCode: 0, stderr: "" });
-      expect(shown.stdout).toContain("5 of 6 sidecars verified");
-      expect(shown.stdout).toContain(name);
+      // The schedule's pass may come just then, and begins by asking everybody anew.
+      const shown = () => mesh.osm("egress", "status");
+      const fiveOfSix = { exitCode: 0, stderr: "", stdout: expect.stringContaining("5 of 6 sidecars verified") };
+      await expect.poll(shown, { timeout: 45_000, interval: 500 }).toMatchObject(fiveOfSix);
+      await expect.poll(async () => (await shown()).stdout, { timeout: 45_000, interval: 500 }).toContain(name);
     });
     await mesh.untilStatus("all six", (it) => isAllVerified(it, 6), scheduleMs);
     await settleOn(mesh, false);
