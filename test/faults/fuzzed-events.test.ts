@@ -4,8 +4,8 @@ import { expect, test } from "vitest";
 import { runQueuedPass } from "#lib/aws/queued-pass.ts";
 import type { BusEntry } from "#lib/events/fields.ts";
 import { driftCheckDue, type Hint, objectAudited, objectChanged, revisionApplied } from "#lib/events/hint-event.ts";
+import { isFull } from "#test/world/counts.ts";
 
-const isFull = process.env["OSM_TEST_COUNTS"] === "full";
 const events = isFull ? 20_000 : 1_000;
 const own = "111122223333";
 const figures = { requests: 1, writes: 0, pokes: 0, asks: 0, sidecars: 0, verified: 0, findings: 0, tookMs: 1 };

@@ -6,10 +6,10 @@ import { annotations, fieldManager, labels, sidecarFiles } from "#lib/mesh/names
 import { parseOsmConfig } from "#lib/mesh/osm-config.ts";
 import { sidecarConfigName } from "#lib/mesh/sidecar-config-name.ts";
 import { conditionOf } from "#lib/rollout/status.ts";
+import { isFull } from "#test/world/counts.ts";
 import { meshAtRest } from "../scripted/mesh.ts";
 import { runPass } from "../scripted/pass.ts";
 
-const isFull = process.env["OSM_TEST_COUNTS"] === "full";
 /** Of osm-configs and of other people's ConfigMaps, together. */
 const objects = isFull ? 5_000 : 250;
 

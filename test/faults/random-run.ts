@@ -1,5 +1,5 @@
+import { seededRandom } from "#test/world/counts.ts";
 import { meshAtRest } from "../scripted/mesh.ts";
-import { chance } from "./chance.ts";
 import { deployed } from "./deployed.ts";
 import type { Fault, Faults, Step } from "./process.ts";
 import { off, on } from "./scenarios.ts";
@@ -66,7 +66,7 @@ export interface Run {
 
 /** The whole system through all of the plan, and then without faults to its end: one drift interval, and until it rests. */
 export async function randomRun(plan: Plan): Promise<Run> {
-  const next = chance(plan.seed);
+  const next = seededRandom(plan.seed);
   const struck: { readonly step: Step; readonly fault: Fault }[] = [];
   const system = new System(await meshAtRest(), {
     hasSchedule: plan.hasSchedule,

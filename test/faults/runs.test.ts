@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { conditionOf } from "#lib/rollout/status.ts";
-import { chance } from "./chance.ts";
+import { isFull, seededRandom } from "#test/world/counts.ts";
 import { breaches, busiestMinute, endOf, takeovers, unaccounted, writesAfterwards } from "./laws.ts";
 import { allDeeds, type Plan, type Run, randomRun } from "./random-run.ts";
 
-const runs = process.env["OSM_TEST_COUNTS"] === "full" ? 2_000 : 60;
+const runs = isFull ? 2_000 : 60;
 /** Of up to eleven processes at once, with three sidecars of which one may be silent. */
 const maxCallsInAMinute = 1_000;
 
@@ -25,7 +25,7 @@ function plan(hasSchedule: boolean, others: readonly Deeds[]): fc.Arbitrary<Plan
 }
 
 // What retries wait for is chance; the same plan must make the same run.
-beforeEach(() => void vi.spyOn(Math, "random").mockImplementation(chance(1)));
+beforeEach(() => void vi.spyOn(Math, "random").mockImplementation(seededRandom(1)));
 afterEach(() => void vi.restoreAllMocks());
 
 /** The last value in every ConfigMap, at every sidecar and in the status; no law broken. */
@@ -68,7 +68,7 @@ test(`${runs} runs of the whole system, struck anywhere: the last value is reach
   const counts = { runs: 0, steps: 0, faults: 0, passes: 0, deadLetters: 0, takeovers: 0, busiestMinute: 0 };
   await fc.assert(
     fc.asyncProperty(plan(true, allDeeds), async (one) => {
-      vi.mocked(Math.random).mockImplementation(chance(one.seed));
+      vi.mocked(Math.random).mockImplementation(seededRandom(one.seed));
       const run = await randomRun(one);
       const { system, struck } = run;
       expectLast(run, one.last);
@@ -96,7 +96,7 @@ test(`${runs} runs without the schedule: events and the queue alone bring every 
   const deeds = ["delete the Lease", "restart a sidecar"] as const;
   await fc.assert(
     fc.asyncProperty(plan(false, deeds), async (one) => {
-      vi.mocked(Math.random).mockImplementation(chance(one.seed));
+      vi.mocked(Math.random).mockImplementation(seededRandom(one.seed));
       const run = await randomRun(one);
       // What five passes could not do is for people, or the schedule.
       fc.pre(run.system.queue.dead.length === 0);

@@ -1,10 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { isFull } from "#test/world/counts.ts";
 import { breaches, busiestMinute, changesOf, endOf, takeovers, unaccounted, writesAfterwards } from "./laws.ts";
 import type { Fault, Step } from "./process.ts";
 import { runScenario, scenarios } from "./scenarios.ts";
 import type { System } from "./system.ts";
-
-const isFull = process.env["OSM_TEST_COUNTS"] === "full";
 
 /** Frozen for longer than its message is hidden: who wakes finds that another pass has ended what it had begun. */
 const forMs = 100_000;
