@@ -13,6 +13,8 @@ export interface Parameters {
   readonly permissive?: boolean;
   /** Refuse pods that the guarantee would not cover. Absent: as it is; off at first. */
   readonly strict?: boolean;
+  /** False: the API server serves no MutatingAdmissionPolicy, and pods come out of `osm inject` or without a sidecar. */
+  readonly injects?: boolean;
 }
 
 /** Where the forwarder sends, and as which cluster. */

@@ -8,7 +8,7 @@ import { batchReport } from "#lib/aws/batch-report.ts";
 import { openClusters } from "#lib/aws/clusters.ts";
 import { openEventBus } from "#lib/aws/event-bus.ts";
 import { recordCluster } from "#lib/aws/figures.ts";
-import { passContext, passLog } from "#lib/aws/pass-context.ts";
+import { hintKeys, passContext, passLog } from "#lib/aws/pass-context.ts";
 import { openQueue } from "#lib/aws/queue.ts";
 import { type QueuedPassPorts, runQueuedPass } from "#lib/aws/queued-pass.ts";
 import { reconcileSettings } from "#lib/aws/settings.ts";
@@ -19,7 +19,7 @@ const settings = reconcileSettings(process.env);
 const logger = new Logger();
 const log = passLog(logger);
 const metrics = new Metrics();
-const queue = { ...openQueue(settings), account: settings.account };
+const ports = { ...openQueue(settings), account: settings.account, about: hintKeys(logger), log };
 const bus = openEventBus(settings.busName, settings.region);
 const clusters = openClusters(settings);
 const loadGuards = () => import("#deploy/guards.ts");
@@ -31,9 +31,9 @@ export const handler = middy<SQSEvent, SQSBatchResponse, Error, Context>()
     const reconcile: QueuedPassPorts["reconcile"] = async (hint) => {
       const pass = passContext(hint, { context, bus, metrics, logger });
       const outcome = await clusters.use(hint.cluster, pass, (connection) =>
-        reconcileCluster(clusterPorts(connection, settings.place, pass.passId, { loadGuards }), pass),
+        reconcileCluster(clusterPorts(connection, settings.place, pass.passId, { loadGuards, log }), pass),
       );
       return recordCluster(metrics, hint.cluster, outcome);
     };
-    return batchReport(event, { log, metrics }, () => runQueuedPass(event, { ...queue, ...clusters, reconcile, log }));
+    return batchReport(event, { log, metrics }, () => runQueuedPass(event, { ...ports, ...clusters, reconcile }));
   });

@@ -1,26 +1,34 @@
 /**
- * Builds the product's images for this machine's architecture, without a container engine:
+ * Builds the product's images, for this machine's architecture or another, without a container engine:
  *
- *   npm run images [DIRECTORY]     default dist/images; then e.g. `docker load` or `skopeo copy docker-archive:FILE docker://…`
+ *   npm run images -- [--arch amd64|arm64] [DIRECTORY]
+ *
+ * The directory is dist/images where none is given; then e.g. `docker load` or `skopeo copy docker-archive:FILE docker://…`.
  */
 import { copyFile, mkdir } from "node:fs/promises";
-import { createRequire } from "node:module";
-import { basename, dirname, join } from "node:path";
-import { ownArchitecture } from "#deploy/images/archive.ts";
+import { basename, join } from "node:path";
+import { parseArgs } from "node:util";
 import { type BuiltImage, ensureForwarderImage, ensureSidecarImage } from "#deploy/images/build.ts";
 import { bundle } from "./bundle.ts";
+import { type Architecture, architectureOf, ownSource } from "./setup/architecture.ts";
 import type { Progress } from "./setup/cache.ts";
+import { ensureDebianRoot } from "./setup/debian-root.ts";
 import { ensureEnvoy } from "./setup/envoy.ts";
+import { ensureNode } from "./setup/node-binary.ts";
 
 const root = join(import.meta.dirname, "..");
 
-/** The sidecar's and the forwarder's images, from the sources as they are. */
-export async function productImages(progress: Progress = () => undefined): Promise<readonly BuiltImage[]> {
-  const node = join(dirname(createRequire(import.meta.url).resolve("node/package.json")), "bin/node");
+/** The sidecar's and the forwarder's images, from the sources as they are. @param architecture  this machine's where there is none */
+export async function productImages(
+  progress: Progress = () => undefined,
+  architecture: Architecture = ownSource().architecture,
+): Promise<readonly BuiltImage[]> {
+  const source = await ensureDebianRoot(architecture, progress);
+  const [node, envoy] = await Promise.all([ensureNode(architecture, progress), ensureEnvoy(progress, architecture)]);
   await bundle(["osm"]);
   return Promise.all([
-    ensureEnvoy(progress).then((envoy) => ensureSidecarImage(envoy, progress)),
-    ensureForwarderImage(node, join(root, "dist/osm.mjs"), progress),
+    ensureSidecarImage(envoy, progress, source),
+    ensureForwarderImage(node, join(root, "dist/osm.mjs"), progress, source),
   ]);
 }
 
@@ -39,10 +47,12 @@ if (process.argv[1] === import.meta.filename) {
     console.error(problem);
     process.exit(1);
   }
-  const directory = process.argv[2] ?? join(root, "dist/images");
+  const { values, positionals } = parseArgs({ options: { arch: { type: "string" } }, allowPositionals: true });
+  const architecture = values.arch === undefined ? ownSource().architecture : architectureOf(values.arch);
+  const directory = positionals[0] ?? join(root, "dist/images");
   await mkdir(directory, { recursive: true });
-  for (const { reference, archive } of await productImages(console.log)) {
-    const file = join(directory, `${basename(reference).replace(":", "-")}-${ownArchitecture()}.tar`);
+  for (const { reference, archive } of await productImages(console.log, architecture)) {
+    const file = join(directory, `${basename(reference).replace(":", "-")}-${architecture}.tar`);
     await copyFile(archive, file);
     console.log(`${reference}: ${file}`);
   }

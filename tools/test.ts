@@ -1,14 +1,14 @@
 /**
- * The gate behind `npm test`: every line in order, each to its end whatever came before, and one sum.
+ * The gate behind `npm test`: every line in order, some beside the next, each to its end whatever came before, and one sum.
  *
  *   node tools/test.ts [--long] [LINE…]
  *
- * --long: full counts for properties and repetitions. LINE: only these (format, lint, types, unit, golden, sizes,
- * apiserver, world).
+ * --long: full counts for properties and repetitions. LINE: only these (format, lint, types, unit, node, faults,
+ * apiserver, golden, sizes, world).
  */
 import { spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ensureLintTools } from "./lint/tools.ts";
 import { ensureEnvoy } from "./setup/envoy.ts";
@@ -25,6 +25,8 @@ interface Line {
   readonly limitMinutes: number;
   /** It needs a cluster node, or network namespaces as one has, and so Linux and root. */
   readonly needsNode?: true;
+  /** The line after it is begun at the same time: what in either goes by the clock has seconds to spare. */
+  readonly besideNext?: true;
 }
 
 const root = join(import.meta.dirname, "..");
@@ -41,7 +43,17 @@ const lines: readonly Line[] = [
   },
   { name: "lint", prepare: () => ensureLintTools(say), run: node("tools/lint/run.ts", "lint"), limitMinutes: 5 },
   { name: "types", run: node("node_modules/typescript/bin/tsc"), limitMinutes: 5 },
-  { name: "unit", run: { project: "unit" }, limitMinutes: 10 },
+  { name: "unit", run: { project: "unit" }, limitMinutes: 45, besideNext: true },
+  {
+    name: "node",
+    prepare: prepareWorld,
+    run: { project: "node" },
+    limitMinutes: 45,
+    needsNode: true,
+    besideNext: true,
+  },
+  { name: "faults", prepare: prepareKubernetes, run: { project: "faults" }, limitMinutes: 60, besideNext: true },
+  { name: "apiserver", prepare: prepareKubernetes, run: { project: "apiserver" }, limitMinutes: 45 },
   {
     name: "golden",
     prepare: () => ensureEnvoy(say),
@@ -50,15 +62,20 @@ const lines: readonly Line[] = [
     needsNode: true,
   },
   { name: "sizes", run: node("tools/bundle-sizes.ts"), limitMinutes: 2 },
-  { name: "apiserver", prepare: () => ensureKubernetesBinary(say), run: { project: "apiserver" }, limitMinutes: 10 },
-  {
-    name: "world",
-    prepare: () => Promise.all([ensureKubernetesBinary(say), ensureEnvoy(say), ensureMinistack(say)]),
-    run: { project: "world" },
-    limitMinutes: 40,
-    needsNode: true,
-  },
+  { name: "world", prepare: prepareWorld, run: { project: "world" }, limitMinutes: 60, needsNode: true },
 ];
+
+/** Once, for whichever lines begin at the same time. */
+let kubernetesPrepared: Promise<unknown> | undefined;
+function prepareKubernetes(): Promise<unknown> {
+  kubernetesPrepared ??= ensureKubernetesBinary(say);
+  return kubernetesPrepared;
+}
+let worldPrepared: Promise<unknown> | undefined;
+function prepareWorld(): Promise<unknown> {
+  worldPrepared ??= Promise.all([prepareKubernetes(), ensureEnvoy(say), ensureMinistack(say)]);
+  return worldPrepared;
+}
 
 /** Told to end: the line that runs is waited for, and no other is started. */
 const interrupted = new AbortController();
@@ -66,11 +83,10 @@ const interrupted = new AbortController();
 /** Its exit code; null when it was ended for taking too long. */
 async function execute(
   command: readonly string[],
-  env: NodeJS.ProcessEnv,
-  limitMinutes: number,
+  { env, limitMinutes, output }: { env: NodeJS.ProcessEnv; limitMinutes: number; output: "inherit" | number },
 ): Promise<number | null> {
   const [file = "", ...args] = command;
-  const child = spawn(file, args, { cwd: root, stdio: "inherit", env });
+  const child = spawn(file, args, { cwd: root, stdio: ["inherit", output, output], env });
   const timer = setTimeout(() => {
     say(`not done after ${limitMinutes} min`);
     child.kill("SIGTERM");
@@ -90,7 +106,8 @@ async function execute(
   }
 }
 
-async function runLine(line: Line, env: NodeJS.ProcessEnv): Promise<Tally> {
+/** @param output  the terminal, or a file's descriptor for a line that runs beside another */
+async function runLine(line: Line, env: NodeJS.ProcessEnv, output: "inherit" | number): Promise<Tally> {
   const startedMs = performance.now();
   const tookMs = () => Math.round(performance.now() - startedMs);
   const withoutNode = env["OSM_NO_NODE"];
@@ -98,15 +115,16 @@ async function runLine(line: Line, env: NodeJS.ProcessEnv): Promise<Tally> {
     return { passed: 0, failed: 0, skipped: [`${line.name}: ${withoutNode}`], tookMs: 0 };
   try {
     await line.prepare?.();
+    if (interrupted.signal.aborted) return { passed: 0, failed: 1, skipped: [], tookMs: tookMs() };
     if ("command" in line.run) {
-      const code = await execute(line.run.command, env, line.limitMinutes);
+      const code = await execute(line.run.command, { env, limitMinutes: line.limitMinutes, output });
       return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: [], tookMs: tookMs() };
     }
     const report = join(results, `${line.name}.json`);
     writeFileSync(report, "");
     const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
     const vitest = node("node_modules/vitest/vitest.mjs", "run", "--project", line.run.project, ...reporters).command;
-    const code = await execute(vitest, env, line.limitMinutes);
+    const code = await execute(vitest, { env, limitMinutes: line.limitMinutes, output });
     return countTests(readReport(report) || undefined, code, tookMs());
   } catch (error) {
     console.error(error);
@@ -141,10 +159,25 @@ async function main(words: readonly string[]): Promise<void> {
   const tallies = new Map<string, Tally>();
   // The terminal sends Ctrl-C to the tests as well: they clean up, and are waited for.
   process.on("SIGINT", () => interrupted.abort());
-  for (const line of lines) {
-    if (interrupted.signal.aborted || (wanted.length > 0 && !wanted.includes(line.name))) continue;
+  const chosen = lines.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
+  let beside: { readonly line: Line; readonly log: string; readonly tally: Promise<Tally> }[] = [];
+  for (const [index, line] of chosen.entries()) {
+    if (interrupted.signal.aborted) break;
+    const next = chosen[index + 1];
+    if (line.besideNext && next && next === lines[lines.indexOf(line) + 1]) {
+      const log = join(results, `${line.name}.log`);
+      say(`\n== ${line.name}, beside ${next.name}: what it prints comes after that`);
+      beside.push({ line, log, tally: runLine(line, env, openSync(log, "w")) });
+      continue;
+    }
     say(`\n== ${line.name}`);
-    tallies.set(line.name, await runLine(line, env));
+    const tally = await runLine(line, env, "inherit");
+    for (const other of beside) {
+      tallies.set(other.line.name, await other.tally);
+      say(`\n== ${other.line.name}\n${readFileSync(other.log, "utf8")}`);
+    }
+    beside = [];
+    tallies.set(line.name, tally);
   }
   const { passed, failed } = total([...tallies.values()], Boolean(process.env["CI"]));
   const record = {

@@ -23,6 +23,14 @@ const sidecars = object({
   outsideGuarantee: count,
 });
 
+const outsidePod = object(
+  {
+    pod: text(512),
+    reasons: list(object({ code: text(64), message: text(1_024) }, { required: ["code", "message"] }), 16),
+  },
+  { required: ["pod", "reasons"] },
+);
+
 const historyEntry = object({
   from: flag,
   to: flag,
@@ -95,11 +103,14 @@ export const egressRolloutDefinition = customResourceDefinition({
       wave: count,
       sidecars,
       lagging: list(object({ pod: text(512), reason: text(256) }, { required: ["pod", "reason"] }), 20),
+      outsideGuarantee: list(outsidePod, 20),
+      podsWithoutSidecar: count,
       startedAt: time,
       convergedAt: time,
       cutAt: time,
       conditions: list(condition, 16, { "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"] }),
       drift,
+      fencing: count,
       history: list(historyEntry, 20),
     }),
   }),

@@ -49,6 +49,8 @@ export function meshInjectionDefinition(parameters: Parameters): KubeObject {
           excludedPorts: list({ type: "integer", minimum: 1, maximum: 65_535 }, 256, {
             default: defaults.excludedPorts,
           }),
+          serviceRanges: list(ipv4Range, 256, { default: defaults.serviceRanges }),
+          systemServices: list(ipv4Range, 64, { default: defaults.systemServices }),
           sidecarResources: object(
             {
               cpuRequest: quantity(defaults.sidecarResources.cpuRequest),

@@ -4,9 +4,8 @@ import { apiGroup } from "#lib/mesh/names.ts";
 /** An OpenAPI v3 schema, as CustomResourceDefinitions carry it. */
 export type Schema = { readonly [field: string]: unknown };
 
-/** Without properties it has no such field, which the API server would not keep either. */
 export function object(properties: Readonly<Record<string, Schema>>, rest: Schema = {}): Schema {
-  return { type: "object", ...(Object.keys(properties).length === 0 ? {} : { properties }), ...rest };
+  return { type: "object", properties, ...rest };
 }
 
 export function text(maxLength: number, rest: Schema = {}): Schema {

@@ -3,10 +3,13 @@ import { createReadStream } from "node:fs";
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { type Architecture, ownSource } from "../../tools/setup/architecture.ts";
 import { run } from "../../tools/setup/command.ts";
 
 /** What an image is, but for its files. */
 export interface ImageSettings {
+  /** This machine's where there is none. */
+  readonly architecture?: Architecture;
   /** `repository:tag`. */
   readonly reference: string;
   readonly entrypoint?: readonly string[];
@@ -15,15 +18,6 @@ export interface ImageSettings {
   /** `uid` or `uid:gid`. */
   readonly user?: string;
   readonly workingDirectory?: string;
-}
-
-const architectures: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
-
-/** The architecture that images built on this machine are for, in OCI's words. */
-export function ownArchitecture(): string {
-  const name = architectures[process.arch];
-  if (name === undefined) throw new Error(`images are built on x64 and arm64, not on ${process.arch}`);
-  return name;
 }
 
 /**
@@ -45,7 +39,7 @@ export async function writeArchive(
     digests.push(await sha256(layer));
   }
   const config = {
-    architecture: ownArchitecture(),
+    architecture: settings.architecture ?? ownSource().architecture,
     os: "linux",
     config: {
       Env: Object.entries({

@@ -1,8 +1,10 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { ownSource, type Source } from "../../tools/setup/architecture.ts";
 import { cached, digestOf, digestOfFiles, type Progress, removeUnused } from "../../tools/setup/cache.ts";
 import { type ImageSettings, writeArchive } from "./archive.ts";
 import { fillForwarderTree, fillNodeTree, forwarderImage } from "./forwarder.ts";
+import { expectArchitecture } from "./libraries.ts";
 import { fillSidecarTree, sidecarImage } from "./sidecar.ts";
 import { openTree, type Tree } from "./tree.ts";
 
@@ -18,12 +20,14 @@ export interface Layer {
   readonly fill: (tree: Tree) => Promise<void>;
 }
 
-/** Builds an image into the cache, or finds it there. */
+/** Builds an image into the cache, or finds it there. @throws when a program in it is of another architecture */
 export async function ensureImage(
-  settings: ImageSettings,
+  image: ImageSettings,
   layers: readonly Layer[],
   progress: Progress = () => undefined,
+  source: Source = ownSource(),
 ): Promise<BuiltImage> {
+  const settings = { ...image, architecture: source.architecture };
   const name = settings.reference.replace(/[^a-zA-Z0-9.]+/g, "_");
   const files = layers.flatMap((layer) => layer.inputs);
   const recipe = layers.map((layer) => String(layer.fill)).join();
@@ -35,8 +39,9 @@ export async function ensureImage(
       progress(`building image ${settings.reference}`);
       const trees: string[] = [];
       for (const [index, layer] of layers.entries()) {
-        const tree = await openTree(join(draft, `tree-${index}`));
+        const tree = await openTree(join(draft, `tree-${index}`), source);
         await layer.fill(tree);
+        await expectArchitecture(tree.root, source.architecture);
         trees.push(tree.root);
       }
       await mkdir(join(draft, "scratch"));
@@ -51,18 +56,32 @@ export async function ensureImage(
 
 const here = import.meta.dirname;
 
-/** @param envoy  path of the Envoy binary to pack */
-export async function ensureSidecarImage(envoy: string, progress?: Progress): Promise<BuiltImage> {
+/**
+ * @param envoy   path of the Envoy binary to pack
+ * @param source  of iptables and busybox; this machine where there is none
+ */
+export async function ensureSidecarImage(
+  envoy: string,
+  progress?: Progress,
+  source: Source = ownSource(),
+): Promise<BuiltImage> {
   const scripts = (await readdir(join(here, "sidecar"))).map((name) => join(here, "sidecar", name));
-  const inputs = [envoy, "/usr/sbin/xtables-nft-multi", "/bin/busybox", join(here, "sidecar.ts"), ...scripts];
-  return ensureImage(sidecarImage, [{ inputs, fill: (tree) => fillSidecarTree(tree, envoy) }], progress);
+  const programs = ["usr/sbin/xtables-nft-multi", "bin/busybox"].map((path) => join(source.root, path));
+  const inputs = [envoy, ...programs, join(here, "sidecar.ts"), ...scripts];
+  return ensureImage(sidecarImage, [{ inputs, fill: (tree) => fillSidecarTree(tree, envoy) }], progress, source);
 }
 
 /**
  * @param node    path of the Node.js binary to pack
  * @param bundle  path of the bundled command line
+ * @param source  of the libraries that Node.js needs; this machine where there is none
  */
-export async function ensureForwarderImage(node: string, bundle: string, progress?: Progress): Promise<BuiltImage> {
+export async function ensureForwarderImage(
+  node: string,
+  bundle: string,
+  progress?: Progress,
+  source: Source = ownSource(),
+): Promise<BuiltImage> {
   return ensureImage(
     forwarderImage,
     [
@@ -70,5 +89,6 @@ export async function ensureForwarderImage(node: string, bundle: string, progres
       { inputs: [bundle], fill: (tree) => fillForwarderTree(tree, bundle) },
     ],
     progress,
+    source,
   );
 }

@@ -1,8 +1,9 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { sidecar } from "../../lib/mesh/names.ts";
+import { triplets } from "../../tools/setup/architecture.ts";
 import { images } from "../images.ts";
-import { type ImageSettings, ownArchitecture } from "./archive.ts";
+import type { ImageSettings } from "./archive.ts";
 import type { Tree } from "./tree.ts";
 
 export const sidecarImage: ImageSettings = {
@@ -17,16 +18,17 @@ export const sidecarRunDirectory = "/run/osm-sidecar";
 const scripts = join(import.meta.dirname, "sidecar");
 
 /**
- * The image of both injected containers: Envoy, and iptables with a shell for the capture script. Programs come from the
- * machine that builds (Debian's iptables and busybox-static), with the libraries that they load.
+ * The image of both injected containers: Envoy, and iptables with a shell for the capture script. Programs are those of the
+ * tree's source (Debian's iptables and busybox-static), with the libraries that they load.
  */
 export async function fillSidecarTree(tree: Tree, envoy: string): Promise<void> {
+  const { root } = tree.source;
   await tree.program("/usr/local/bin/envoy", envoy);
-  await tree.file("/bin/busybox", "/bin/busybox", 0o755);
+  await tree.file("/bin/busybox", join(root, "bin/busybox"), 0o755);
   for (const name of ["sh", "cat", "cut", "echo", "env", "grep", "id", "ls", "sed", "sleep", "tr", "true", "wc"]) {
     await tree.link(`/bin/${name}`, "busybox");
   }
-  await tree.program("/usr/sbin/xtables-nft-multi", "/usr/sbin/xtables-nft-multi");
+  await tree.program("/usr/sbin/xtables-nft-multi", join(root, "usr/sbin/xtables-nft-multi"));
   for (const name of ["iptables", "ip6tables"]) {
     for (const suffix of ["", "-save", "-restore"]) {
       await tree.link(`/usr/sbin/${name}${suffix}`, "xtables-nft-multi");
@@ -36,7 +38,7 @@ export async function fillSidecarTree(tree: Tree, envoy: string): Promise<void> 
   await copyExtensions(tree);
   await tree.text("/etc/passwd", `root:x:0:0:root:/:/bin/sh\nosm:x:${sidecar.uid}:${sidecar.uid}:sidecar:/:/bin/sh\n`);
   await tree.text("/etc/group", `root:x:0:\nosm:x:${sidecar.uid}:\n`);
-  await tree.file("/etc/protocols", "/etc/protocols");
+  await tree.file("/etc/protocols", join(root, "etc/protocols"));
   await tree.directory("/tmp", { uid: 0, mode: 0o1777 });
   // iptables' lock file is here; the capture container has no other writable place.
   await tree.directory("/run", { uid: 0, mode: 0o755 });
@@ -48,9 +50,11 @@ export async function fillSidecarTree(tree: Tree, envoy: string): Promise<void> 
 
 /** Matches and targets are plug-ins: those of iptables and ip6tables, without ebtables' and arptables'. */
 async function copyExtensions(tree: Tree): Promise<void> {
-  const triplet = { amd64: "x86_64-linux-gnu", arm64: "aarch64-linux-gnu" }[ownArchitecture()];
-  const directory = `/usr/lib/${triplet}/xtables`;
-  for (const name of await readdir(directory)) {
-    if (/^lib(xt|ipt|ip6t)_\w+\.so$/.test(name)) await tree.file(`${directory}/${name}`, join(directory, name));
+  const { architecture, root } = tree.source;
+  const directory = `/usr/lib/${triplets[architecture]}/xtables`;
+  for (const name of await readdir(join(root, directory))) {
+    if (/^lib(xt|ipt|ip6t)_\w+\.so$/.test(name)) {
+      await tree.file(`${directory}/${name}`, join(root, directory, name));
+    }
   }
 }

@@ -1,26 +1,30 @@
 import { chmod, chown, copyFile, mkdir, realpath, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { run } from "../../tools/setup/command.ts";
+import { ownSource, type Source } from "../../tools/setup/architecture.ts";
+import { librariesOf } from "./libraries.ts";
 
 /** An image's root file system while it is put together. */
 export interface Tree {
   readonly root: string;
+  /** Of the programs in it. */
+  readonly source: Source;
   directory(path: string, owner?: { readonly uid: number; readonly mode: number }): Promise<void>;
   text(path: string, content: string, mode?: number): Promise<void>;
-  /** @param from  a file of this machine; symbolic links are followed */
+  /** @param from  a file of this machine, maybe under the source's root; symbolic links are followed */
   file(path: string, from: string, mode?: number): Promise<void>;
   link(path: string, target: string): Promise<void>;
-  /** Copies an ELF file to `path`, and the loader and shared libraries that it needs to where it looks for them. */
+  /** Copies an ELF file to `path`, and of its source the loader and libraries that it needs to where it looks for them. */
   program(path: string, from: string): Promise<void>;
   /** The libraries of a program or plug-in that is there already. */
   librariesOf(from: string): Promise<void>;
 }
 
-export async function openTree(root: string): Promise<Tree> {
+export async function openTree(root: string, source: Source = ownSource()): Promise<Tree> {
   await mkdir(root, { recursive: true });
   const copied = new Set<string>();
   const tree: Tree = {
     root,
+    source,
     async directory(path, owner) {
       await mkdir(join(root, path), { recursive: true });
       if (!owner) return;
@@ -46,21 +50,12 @@ export async function openTree(root: string): Promise<Tree> {
       await tree.librariesOf(from);
     },
     async librariesOf(from) {
-      for (const library of await sharedLibraries(from)) {
+      for (const library of await librariesOf(from, source)) {
         if (copied.has(library)) continue;
         copied.add(library);
-        await tree.file(library, library, 0o755);
+        await tree.file(library, join(source.root, library), 0o755);
       }
     },
   };
   return tree;
-}
-
-/** Absolute paths, as the loader of this machine resolves them. */
-async function sharedLibraries(file: string): Promise<readonly string[]> {
-  const { stdout } = await run(["ldd", file]);
-  return stdout.split("\n").flatMap((line) => {
-    const path = /(?:=>\s+)?(\/\S+)\s+\(0x/.exec(line)?.[1];
-    return path === undefined ? [] : [path];
-  });
 }

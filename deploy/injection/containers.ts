@@ -11,6 +11,8 @@ export interface InjectionValues {
   readonly excludedRanges: string | Cel;
   /** Comma-separated ports; may be empty. */
   readonly excludedPorts: string | Cel;
+  /** Leaves UDP over IPv4 open; the capture's argument, so a text. */
+  readonly allowUdp: "true" | "false" | Cel;
   readonly resources: Tree;
   /** Name of the account's sidecar ConfigMap. */
   readonly configName: string | Cel;
@@ -46,8 +48,9 @@ function captureContainer(values: InjectionValues): Tree {
     image: values.image,
     imagePullPolicy: "IfNotPresent",
     command: [captureCommand],
-    args: [values.excludedRanges, values.excludedPorts],
+    args: [values.excludedRanges, values.excludedPorts, values.allowUdp],
     resources: values.resources,
+    volumeMounts: [withoutToken],
     securityContext: {
       ...commonSecurity,
       // iptables asks for both, and for root; explicit, because the pod may say runAsUser or runAsNonRoot for all.
@@ -88,10 +91,21 @@ function sidecarContainer(values: InjectionValues): Tree {
       { name: sidecar.volume, mountPath: sidecar.mountPath, readOnly: true },
       // Not /dev/shm, which the containers of a pod share: the app must not reach the admin socket.
       { name: runVolume, mountPath: dirname(adminSocket) },
+      withoutToken,
     ],
     ...terminationDefaults,
   };
 }
+
+/**
+ * In the place of the account's token, which neither container needs. Injection by policy comes after the plug-in that
+ * mounts tokens; a pod out of `osm inject` comes before it, and a container with a mount there gets no other.
+ */
+const withoutToken = {
+  name: sidecar.volume,
+  mountPath: "/var/run/secrets/kubernetes.io/serviceaccount",
+  readOnly: true,
+};
 
 const commonSecurity = {
   allowPrivilegeEscalation: false,
@@ -122,8 +136,9 @@ function envoyArgumentTrees(logLevel: string | Cel): readonly Tree[] {
 export const policyValues: InjectionValues = {
   image: cel`params.spec.images.sidecar`,
   logLevel: cel`params.spec.envoyLogLevel`,
-  excludedRanges: cel`params.spec.excludedRanges.join(",")`,
-  excludedPorts: cel`params.spec.excludedPorts.map(port, string(port)).join(",")`,
+  excludedRanges: cel`(params.spec.excludedRanges + variables.ownRanges).join(",")`,
+  excludedPorts: cel`(params.spec.excludedPorts.map(port, string(port)) + variables.ownPorts).join(",")`,
+  allowUdp: cel`variables.allowUdp ? "true" : "false"`,
   resources: cel`variables.resources`,
   configName: cel`variables.configName`,
 };

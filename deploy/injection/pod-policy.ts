@@ -2,43 +2,53 @@ import type { KubeObject } from "#lib/kube/objects.ts";
 import { annotations, sidecar } from "#lib/mesh/names.ts";
 import { Cel, cel } from "../cel.ts";
 import type { Parameters } from "../parameters.ts";
+import { captureItemVariables, captureValidations } from "./capture-annotations.ts";
 import { volumeNames } from "./containers.ts";
-import { injectionPolicyName, meshNamespaces } from "./policy.ts";
-import { wishVariables } from "./variables.ts";
+import { detourValidations, detourVariables } from "./detours.ts";
+import { injectionPolicyName, meshNamespaces, paramKind, paramRef } from "./policy.ts";
+import { wantedVariable, wishVariables } from "./variables.ts";
 
 /**
- * Stands beside injection and has its name: refuses pods whose injection annotation, or their namespace's, is neither a
- * yes nor a no, and containers that mount a volume of the sidecar's, in one of which is Envoy's admin socket.
+ * Stands beside injection and has its name: refuses pods whose annotations cannot be used (injection that is neither a yes
+ * nor a no, also the namespace's; exclusions that are no ranges or ports, or reach the mesh's Services), containers that
+ * mount a volume of the sidecar's, in one of which is Envoy's admin socket, and what would lead past the capture without a
+ * container that is allowed to (detours.ts).
  *
- * A running pod's containers cannot get a new mount; only an ephemeral container can be added, by a subresource.
+ * Where the API server injects, it also refuses what has come through without: if injection is lost, or undone by a
+ * webhook, pods wait and do not start open.
+ *
+ * A running pod's containers cannot get a new mount; only an ephemeral container can be added, by a subresource: policies/sidecar-guard.ts.
  */
-export function podPolicy(): KubeObject {
+export function podPolicy({ injects = true }: Pick<Parameters, "injects"> = {}): KubeObject {
   return {
     apiVersion: "admissionregistration.k8s.io/v1",
     kind: "ValidatingAdmissionPolicy",
     metadata: { name: injectionPolicyName },
     spec: {
+      paramKind,
       failurePolicy: "Fail",
       matchConstraints: {
-        resourceRules: [rule("CREATE", "pods"), rule("UPDATE", "pods/ephemeralcontainers")],
+        resourceRules: [
+          { apiGroups: [""], apiVersions: ["v1"], operations: ["CREATE"], resources: ["pods"], scope: "Namespaced" },
+        ],
       },
       variables: [
         ...wishVariables,
+        wantedVariable,
+        ...captureItemVariables,
+        ...detourVariables(`object.spec.containers + ${ownInitContainers}`),
         {
           name: "intruders",
-          // Of a pod that runs already only what is added is judged: the rest cannot be changed any more.
-          expression: cel`
-            request.operation == "UPDATE"
-              ? ${mounting("object.spec.?ephemeralContainers.orValue([])")}
-              : ${mounting("object.spec.containers")} + ${mounting(ownInitContainers)}`.text,
+          expression: cel`${mounting("object.spec.containers")} + ${mounting(ownInitContainers)}`.text,
         },
       ],
       validations: [
         {
-          expression: `request.operation == "UPDATE" || !variables.unknownWish`,
+          expression: "!variables.unknownWish",
           message: `annotation ${annotations.injection} on the pod or its namespace: must be enabled or disabled`,
           reason: "Invalid",
         },
+        ...captureValidations("variables.wanted && !variables.impossible"),
         {
           expression: "size(variables.intruders) == 0",
           message: `volumes ${volumeNames.join(", ")} are the sidecar's: no other container may mount them`,
@@ -47,10 +57,25 @@ export function podPolicy(): KubeObject {
               + ${`: must not mount ${volumeNames.join(" or ")}, which are the sidecar's`}`.text,
           reason: "Forbidden",
         },
+        ...detourValidations,
+        ...(injects ? [backstop] : []),
       ],
     },
   };
 }
+
+/** How the refusal begins of a pod that injection has not come to. */
+export const notInjected = "the pod has not got its sidecar";
+
+const backstop = {
+  expression: cel`
+    !variables.judged || (size(object.spec.?initContainers.orValue([])) > 1
+      && object.spec.initContainers[0].name == ${sidecar.captureContainer}
+      && object.spec.initContainers[1].name == ${sidecar.container}
+      && object.spec.initContainers[1].?restartPolicy.orValue("") == "Always")`.text,
+  message: `${notInjected}, or not first: policy ${injectionPolicyName} or its binding is missing, or a webhook has changed what it did; osm install puts the policy back`,
+  reason: "Forbidden",
+};
 
 export function podPolicyBinding(parameters: Parameters): KubeObject {
   return {
@@ -59,6 +84,7 @@ export function podPolicyBinding(parameters: Parameters): KubeObject {
     metadata: { name: injectionPolicyName },
     spec: {
       policyName: injectionPolicyName,
+      paramRef: paramRef(parameters),
       validationActions: ["Deny"],
       matchResources: { namespaceSelector: meshNamespaces(parameters) },
     },
@@ -75,8 +101,4 @@ function mounting(containers: string): Cel {
   return cel`
     ${new Cel(containers)}.filter(c,
       c.?volumeMounts.orValue([]).exists(m, m.name in ${[...volumeNames]})).map(c, c.name)`;
-}
-
-function rule(operation: "CREATE" | "UPDATE", resource: string) {
-  return { apiGroups: [""], apiVersions: ["v1"], operations: [operation], resources: [resource], scope: "Namespaced" };
 }

@@ -8,8 +8,12 @@ export const injectionPolicyName = "osm-sidecar-injection";
 
 /** The namespaces whose pods the mesh may take. The system's own never are, whatever their labels. */
 export function meshNamespaces(parameters: Parameters) {
+  return { matchLabels: { [labels.monitoredBy]: parameters.meshName }, ...ordinaryNamespaces(parameters) };
+}
+
+/** All but the system's own and the mesh's. */
+export function ordinaryNamespaces(parameters: Parameters) {
   return {
-    matchLabels: { [labels.monitoredBy]: parameters.meshName },
     matchExpressions: [
       {
         key: "kubernetes.io/metadata.name",
@@ -20,6 +24,15 @@ export function meshNamespaces(parameters: Parameters) {
   };
 }
 
+/** Of both policies of this name: what pods get, and what their annotations may add to it. */
+export const paramKind = { apiVersion, kind: "MeshInjection" };
+
+export function paramRef(parameters: Parameters) {
+  // `osm install` writes the parameter before the bindings. If somebody deletes it, new pods wait until it is back: the
+  // other choice is pods that start open.
+  return { name: injectionName, namespace: parameters.osmNamespace, parameterNotFoundAction: "Deny" };
+}
+
 /** Injection: the API server puts capture and sidecar into every pod of the mesh, at its creation. */
 export function injectionPolicy(): KubeObject {
   return {
@@ -27,7 +40,7 @@ export function injectionPolicy(): KubeObject {
     kind: "MutatingAdmissionPolicy",
     metadata: { name: injectionPolicyName },
     spec: {
-      paramKind: { apiVersion, kind: "MeshInjection" },
+      paramKind,
       // A pod must never start uninjected because something about the policy is broken.
       failurePolicy: "Fail",
       // Another plug-in may put a container before ours; then the order is put right.
@@ -62,9 +75,7 @@ export function injectionBinding(parameters: Parameters): KubeObject {
     metadata: { name: injectionPolicyName },
     spec: {
       policyName: injectionPolicyName,
-      // `osm install` writes the parameter before this binding. If somebody deletes it, new pods wait until it is back:
-      // the other choice is pods that start open.
-      paramRef: { name: injectionName, namespace: parameters.osmNamespace, parameterNotFoundAction: "Deny" },
+      paramRef: paramRef(parameters),
       matchResources: { namespaceSelector: meshNamespaces(parameters) },
     },
   };

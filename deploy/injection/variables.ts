@@ -2,7 +2,9 @@ import { injectionWishes } from "#lib/mesh/injection-rule.ts";
 import { annotations, sidecar } from "#lib/mesh/names.ts";
 import { maxPlainAccountLength, plainConfigPrefix } from "#lib/mesh/sidecar-config-name.ts";
 import { Cel, cel, type Tree } from "../cel.ts";
+import { captureVariables } from "./capture-annotations.ts";
 import { injectedContainers, injectedVolumes, policyValues, volumeNames } from "./containers.ts";
+import { type PodResources, sidecarResources } from "./resources.ts";
 
 export interface Variable {
   readonly name: string;
@@ -113,33 +115,27 @@ const allCpuLimited: Variable = {
     (object.spec.containers + variables.ownInitContainers).all(c, c.?resources.?limits[?"cpu"].hasValue())`.text,
 };
 
+/** As quantities: 1Gi and 1073741824 are one amount. */
 const guaranteed: Variable = {
   name: "guaranteed",
   expression: cel`
     variables.allCpuLimited && (object.spec.containers + variables.ownInitContainers).all(c,
-      c.?resources.?limits[?"memory"].hasValue()
-        && ["cpu", "memory"].all(r, c.?resources.?requests[?r] == c.?resources.?limits[?r]))`.text,
+      c.?resources.?limits[?"memory"].hasValue() && ["cpu", "memory"].all(r,
+        c.?resources.?requests[?r].hasValue()
+          && quantity(c.resources.requests[r]).compareTo(quantity(c.resources.limits[r])) == 0))`.text,
 };
 
-/**
- * Resources that leave the pod in its class: a Guaranteed pod stays one, a CPU limit comes only where the pod's own
- * containers have one (then a quota may ask for it), and where the pod has a budget of its own ours are within that.
- */
 const resources: Variable = {
   name: "resources",
   expression: cel`
-    has(object.spec.resources) ? {}
-      : variables.guaranteed ? ${sized("cpuLimit", "memoryLimit", true)}
-      : variables.allCpuLimited ? ${sized("cpuRequest", "memoryRequest", true)}
-      : ${sized("cpuRequest", "memoryRequest", false)}`.text,
+    has(object.spec.resources) ? ${sized("budget")}
+      : variables.guaranteed ? ${sized("guaranteed")}
+      : variables.allCpuLimited ? ${sized("cpu-limited")}
+      : ${sized("other")}`.text,
 };
 
-function sized(cpu: string, memory: string, cpuLimited: boolean): Tree {
-  const of = (field: string) => new Cel(`params.spec.sidecarResources.${field}`);
-  return {
-    limits: { ...(cpuLimited ? { cpu: of("cpuLimit") } : {}), memory: of("memoryLimit") },
-    requests: { cpu: of(cpu), memory: of(memory) },
-  };
+function sized(pod: PodResources): Tree {
+  return sidecarResources(pod, (field) => new Cel(`params.spec.sidecarResources.${field}`));
 }
 
 /** The whole list of init containers, ours first. */
@@ -169,6 +165,7 @@ export const injectionVariables: readonly Variable[] = [
   allCpuLimited,
   guaranteed,
   resources,
+  ...captureVariables,
   wantedInitContainers,
   wantedVolumes,
 ];

@@ -3,6 +3,7 @@ import { booleanSpellings } from "#lib/mesh/boolean.ts";
 import { osmConfigName } from "#lib/mesh/names.ts";
 import { cel } from "../cel.ts";
 import type { Parameters } from "../parameters.ts";
+import { denyingBinding, validatingPolicy } from "./admission.ts";
 
 const name = osmConfigName;
 const accepted = booleanSpellings.join(" ");
@@ -11,45 +12,34 @@ const maxQuotedLength = 64;
 
 /** The switch takes Go's twelve booleans and nothing else. DELETE is allowed: the mesh then keeps what it runs. */
 export function osmConfigPolicy(parameters: Parameters): KubeObject {
-  return {
-    apiVersion: "admissionregistration.k8s.io/v1",
-    kind: "ValidatingAdmissionPolicy",
-    metadata: { name },
-    spec: {
-      failurePolicy: "Fail",
-      matchConstraints: {
-        namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": parameters.osmNamespace } },
-        resourceRules: [
-          {
-            apiGroups: [""],
-            apiVersions: ["v1"],
-            operations: ["CREATE", "UPDATE"],
-            resources: ["configmaps"],
-            resourceNames: [osmConfigName],
-            scope: "Namespaced",
-          },
-        ],
-      },
-      validations: [
+  return validatingPolicy(name, {
+    matchConstraints: {
+      namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": parameters.osmNamespace } },
+      resourceRules: [
         {
-          expression: cel`object.?data[?"egress"].hasValue()`.text,
-          message: `egress: is missing; set it to one of ${accepted}`,
-          reason: "Invalid",
+          apiGroups: [""],
+          apiVersions: ["v1"],
+          operations: ["CREATE", "UPDATE"],
+          resources: ["configmaps"],
+          resourceNames: [osmConfigName],
+          scope: "Namespaced",
         },
-        boolean("egress"),
-        boolean("permissive_traffic_policy_mode"),
       ],
     },
-  };
+    validations: [
+      {
+        expression: cel`object.?data[?"egress"].hasValue()`.text,
+        message: `egress: is missing; set it to one of ${accepted}`,
+        reason: "Invalid",
+      },
+      boolean("egress"),
+      boolean("permissive_traffic_policy_mode"),
+    ],
+  });
 }
 
 export function osmConfigBinding(): KubeObject {
-  return {
-    apiVersion: "admissionregistration.k8s.io/v1",
-    kind: "ValidatingAdmissionPolicyBinding",
-    metadata: { name },
-    spec: { policyName: name, validationActions: ["Deny"] },
-  };
+  return denyingBinding(name);
 }
 
 /** A key that, if it is there, is a boolean. Its message quotes the value, cut; quoted, a line break shows as `\\n`. */

@@ -1,92 +1,103 @@
 import type { KubeObject } from "#lib/kube/objects.ts";
+import {
+  type ContainerCode,
+  containerCodes,
+  dangerousByDefault,
+  harmlessCapability,
+  nodeVolumeKinds,
+  remedyOf,
+} from "#lib/mesh/guarantee.ts";
 import { sidecar } from "#lib/mesh/names.ts";
 import { Cel, cel } from "../cel.ts";
 import { meshNamespaces } from "../injection/policy.ts";
 import { wantedVariable, wishVariables } from "../injection/variables.ts";
 import type { Parameters } from "../parameters.ts";
+import { denyingBinding, namespacedRule, validatingPolicy } from "./admission.ts";
 
 const name = "osm-strict";
+/** No user has it. */
+const nobody = -1;
 
-/** What a container has unless it drops it, and what lets it become Envoy's user or change its own network. */
-const dangerousByDefault = ["SETUID", "SETGID", "NET_RAW"];
-/**
- * The one capability that may be added. Most of the others lead to Envoy's user or to the network, some by a detour:
- * SYS_PTRACE and SYS_ADMIN enter other processes, BPF and SYS_MODULE the kernel.
- */
-const harmless = "NET_BIND_SERVICE";
+/** For a container `c`: whether it is what the code says, as lib/mesh/pod-guarantee.ts finds it in pods that are there. */
+const conditions: Readonly<Record<ContainerCode, string>> = {
+  Privileged: "c.?securityContext.?privileged.orValue(false)",
+  // Without no_new_privs a file of user 1500's with the setuid bit makes whoever runs it user 1500.
+  MayEscalate: "c.?securityContext.?allowPrivilegeEscalation.orValue(true)",
+  AddsCapabilities: cel`${capabilities("add")}.exists(n, n != ${harmlessCapability})`.text,
+  // Another user than root has none of them in effect, and with no_new_privs there is no way to get them.
+  KeepsCapabilities: cel`
+    ${userOr(0)} == 0 && !(${capabilities("drop")}.exists(n, n == "ALL")
+      || ${[...dangerousByDefault]}.all(n, n in ${capabilities("drop")}))`.text,
+  SidecarUser: cel`${userOr(nobody)} == ${sidecar.uid}`.text,
+  // The image's is not known here.
+  UnknownUser: cel`${userOr(nobody)} == ${nobody}`.text,
+};
 
-/**
- * Refuses pods for which "off means nothing gets out" would not hold. Installed by `osm install --strict`.
- *
- * A user that the image alone names cannot be seen here, so containers have to say theirs.
- */
+/** Refuses pods for which "off means nothing gets out" would not hold. Installed by `osm install --strict`. */
 export function strictPolicy(): KubeObject {
-  const capabilities = (list: "add" | "drop") =>
-    `c.?securityContext.?capabilities.?${list}.orValue([]).map(n, n.upperAscii().replace("CAP_", ""))`;
-  return {
-    apiVersion: "admissionregistration.k8s.io/v1",
-    kind: "ValidatingAdmissionPolicy",
-    metadata: { name },
-    spec: {
-      failurePolicy: "Fail",
-      matchConstraints: {
-        resourceRules: [
-          { apiGroups: [""], apiVersions: ["v1"], operations: ["CREATE"], resources: ["pods"], scope: "Namespaced" },
-        ],
-      },
-      variables: [
-        ...wishVariables,
-        wantedVariable,
-        { name: "judged", expression: "variables.wanted && !variables.windows" },
-        {
-          name: "containers",
-          expression: cel`
-            !variables.judged ? [] : object.spec.containers + object.spec.?initContainers.orValue([]).filter(c,
-              !(c.name in ${[sidecar.captureContainer, sidecar.container]}))`.text,
-        },
-        offenders("privileged", "c.?securityContext.?privileged.orValue(false)"),
-        // Without no_new_privs a file of user 1500's with the setuid bit makes whoever runs it user 1500.
-        offenders("escalating", "c.?securityContext.?allowPrivilegeEscalation.orValue(true)"),
-        offenders(
-          "capable",
-          cel`
-            ${new Cel(capabilities("add"))}.exists(n, n != ${harmless})
-              || !(${new Cel(capabilities("drop"))}.exists(n, n == "ALL")
-                || ${dangerousByDefault}.all(n, n in ${new Cel(capabilities("drop"))}))`.text,
-        ),
-        offenders(
-          "anybody",
-          cel`
-            c.?securityContext.?runAsUser.orValue(object.spec.?securityContext.?runAsUser.orValue(${sidecar.uid}))
-              == ${sidecar.uid}`.text,
-        ),
-      ],
-      validations: [
-        {
-          expression: "!variables.judged || !object.spec.?hostNetwork.orValue(false)",
-          message: `${name}: a pod of the mesh must not be in the host's network, where nothing is captured`,
-          reason: "Forbidden",
-        },
-        without("privileged", "must not be privileged"),
-        without("escalating", "must set allowPrivilegeEscalation to false"),
-        without("capable", `must drop ALL, or ${dangerousByDefault.join(", ")}, and add nothing but ${harmless}`),
-        without("anybody", `must set runAsUser, in the container or the pod, to anything but ${sidecar.uid}`),
+  return validatingPolicy(name, {
+    matchConstraints: {
+      resourceRules: [
+        namespacedRule(["CREATE"], ["pods"]),
+        // What is added to a running pod is one of its containers too.
+        namespacedRule(["UPDATE"], ["pods/ephemeralcontainers"]),
       ],
     },
-  };
+    variables: [
+      ...wishVariables,
+      wantedVariable,
+      { name: "judged", expression: "variables.wanted && !variables.windows" },
+      {
+        name: "containers",
+        expression: cel`
+            !variables.judged ? []
+              : request.operation == "UPDATE" ? object.spec.?ephemeralContainers.orValue([]).filter(c,
+                !oldObject.spec.?ephemeralContainers.orValue([]).exists(o, o.name == c.name))
+              : object.spec.containers + object.spec.?initContainers.orValue([]).filter(c,
+                !(c.name in ${[sidecar.captureContainer, sidecar.container]}))`.text,
+      },
+      {
+        name: "nodeVolumes",
+        expression: `!variables.judged || request.operation == "UPDATE" ? [] : object.spec.?volumes.orValue([]).filter(v,
+              ${nodeVolumeKinds.map((kind) => `v.?${kind}.hasValue()`).join(" || ")}).map(v, v.name)`,
+      },
+      ...containerCodes.map((code) => offenders(code, conditions[code])),
+    ],
+    validations: [
+      {
+        expression: "!variables.judged || !object.spec.?hostNetwork.orValue(false)",
+        message: `${name}: a pod of the mesh must ${remedyOf("HostNetwork")}`,
+        reason: "Forbidden",
+      },
+      {
+        expression: "!variables.judged || !object.spec.?hostPID.orValue(false)",
+        message: `${name}: a pod of the mesh must ${remedyOf("NodeProcesses")}`,
+        reason: "Forbidden",
+      },
+      {
+        expression: "size(variables.nodeVolumes) == 0",
+        message: `${name}: a pod of the mesh must ${remedyOf("NodeVolumes")}`,
+        messageExpression: cel`
+            ${`${name}: volume `} + variables.nodeVolumes.join(", ")
+              + ${`: a pod of the mesh must ${remedyOf("NodeVolumes")}`}`.text,
+        reason: "Forbidden",
+      },
+      ...containerCodes.map((code) => without(code, `must ${remedyOf(code)}`)),
+    ],
+  });
 }
 
 export function strictBinding(parameters: Parameters): KubeObject {
-  return {
-    apiVersion: "admissionregistration.k8s.io/v1",
-    kind: "ValidatingAdmissionPolicyBinding",
-    metadata: { name },
-    spec: {
-      policyName: name,
-      validationActions: ["Deny"],
-      matchResources: { namespaceSelector: meshNamespaces(parameters) },
-    },
-  };
+  return denyingBinding(name, meshNamespaces(parameters));
+}
+
+function capabilities(list: "add" | "drop"): Cel {
+  return new Cel(`c.?securityContext.?capabilities.?${list}.orValue([]).map(n, n.upperAscii().replace("CAP_", ""))`);
+}
+
+/** The container's user, else the pod's, else this. */
+function userOr(absent: number): Cel {
+  return cel`c.?securityContext.?runAsUser.orValue(object.spec.?securityContext.?runAsUser.orValue(${absent}))`;
 }
 
 /** Names of the containers `c` for which the condition holds. */

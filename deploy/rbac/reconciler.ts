@@ -2,6 +2,7 @@ import type { AccessRule } from "#lib/kube/access-rule.ts";
 import type { KubeObject } from "#lib/kube/objects.ts";
 import {
   apiGroup,
+  exempt,
   forwarderName,
   injectionName,
   leaseName,
@@ -20,6 +21,8 @@ const reconcilers: Subject = { kind: "Group", name: reconcilersGroup, apiGroup: 
 /** Mesh namespaces come and go by label, which RBAC cannot see: what is done in them is granted in all. */
 const everywhere: readonly AccessRule[] = [
   { apiGroups: [""], resources: ["namespaces", "serviceaccounts", "services"], verbs: ["list"] },
+  // Where Services have their addresses: exclusions must keep out of it.
+  { apiGroups: ["networking.k8s.io"], resources: ["servicecidrs"], verbs: ["list"] },
   // patch: the poke. The policy beside this keeps it to one annotation.
   { apiGroups: [""], resources: ["pods"], verbs: ["list", "patch"] },
   // Asking sidecars; `get` is HTTP GET. The policy keeps it to one port.
@@ -30,7 +33,16 @@ const everywhere: readonly AccessRule[] = [
 ];
 
 const registration = "admissionregistration.k8s.io";
-const policyNames = ["osm-config", "osm-reconciler", "osm-sidecar-injection", "osm-strict"];
+const policyNames = [
+  "osm-config",
+  "osm-exempt",
+  "osm-exempt-namespaces",
+  "osm-reconciler",
+  "osm-sidecar-config",
+  "osm-sidecar-guard",
+  "osm-sidecar-injection",
+  "osm-strict",
+];
 const injectionPolicyNames = ["osm-sidecar-injection"];
 const roleNames = [name, forwarderName];
 
@@ -61,6 +73,13 @@ const guardsEverywhere: readonly AccessRule[] = [
     apiGroups: ["rbac.authorization.k8s.io"],
     resources: ["clusterroles", "clusterrolebindings"],
     resourceNames: roleNames,
+    verbs: ["get"],
+  },
+  // Bound by whoever gives the right away, and to whom is nobody's business here.
+  {
+    apiGroups: ["rbac.authorization.k8s.io"],
+    resources: ["clusterroles"],
+    resourceNames: [exempt.role],
     verbs: ["get"],
   },
 ];

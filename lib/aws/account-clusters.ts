@@ -7,8 +7,8 @@ import {
 import type { AwsCredentialIdentityProvider } from "@smithy/types";
 import pLimit from "p-limit";
 import { EgressError } from "../errors.ts";
-import { managedTag } from "../events/fields.ts";
 import { awsFailure, clientOptions } from "./failure.ts";
+import { isManagedBy } from "./managed-tag.ts";
 
 /** Some of an account's clusters in one region, by their ids, as they are found. */
 export interface ClusterPage {
@@ -32,12 +32,14 @@ export interface AccountClusters {
 
 export interface AccountOptions {
   readonly region: string;
+  /** The name that a cluster's tag may have instead of `true`. */
+  readonly deployment: string;
   /** Another one than the stack's own, and who is let in there. */
   readonly account?: string;
   readonly credentials?: AwsCredentialIdentityProvider;
 }
 
-export function openAccountClusters({ region, account, credentials }: AccountOptions): AccountClusters {
+export function openAccountClusters({ region, deployment, account, credentials }: AccountOptions): AccountClusters {
   const client = new EKSClient({
     region,
     ...clientOptions,
@@ -50,7 +52,7 @@ export function openAccountClusters({ region, account, credentials }: AccountOpt
   async function isManaged(name: string): Promise<boolean> {
     try {
       const { cluster } = await client.send(new DescribeClusterCommand({ name }));
-      return cluster?.tags?.[managedTag] === "true" && !withoutApiServer.has(cluster.status);
+      return isManagedBy(deployment, cluster) && !withoutApiServer.has(cluster?.status);
     } catch (cause) {
       // Deleted since it was listed.
       if (cause instanceof ResourceNotFoundException) return false;

@@ -1,12 +1,13 @@
 import { type Cluster, DescribeClusterCommand, EKSClient, ResourceNotFoundException } from "@aws-sdk/client-eks";
 import { EgressError } from "../errors.ts";
 import { splitClusterId } from "../events/cluster-id.ts";
-import { managedTag, roleTag } from "../events/fields.ts";
+import { roleTag } from "../events/fields.ts";
 import type { KubeConnection } from "../kube/connection.ts";
 import { openTokenConnection } from "../kube/token-connection.ts";
 import { eksTokens } from "./eks-token.ts";
 import { endpointAdvice } from "./endpoint-advice.ts";
 import { awsFailure, clientOptions } from "./failure.ts";
+import { isManagedBy, notManaged } from "./managed-tag.ts";
 import { roleCredentials } from "./role-credentials.ts";
 import { accountOfRole } from "./role-list.ts";
 import type { ReconcileSettings } from "./settings.ts";
@@ -46,8 +47,8 @@ export async function reachCluster(id: string, settings: ClusterSettings): Promi
   });
   const cluster = await describe(client, id, name);
   // The stack's own cluster is named by whoever deploys it; an id with an account never is that.
-  if (!settings.ownClusters.includes(id) && cluster?.tags?.[managedTag] !== "true") {
-    throw new EgressError("cluster-unknown", `DescribeCluster ${id}: it has no tag ${managedTag}=true`);
+  if (!settings.ownClusters.includes(id) && !isManagedBy(settings.busName, cluster)) {
+    throw new EgressError("cluster-unknown", `DescribeCluster ${id}: ${notManaged(settings.busName, cluster)}`);
   }
   const caData = cluster?.certificateAuthority?.data;
   if (!cluster?.endpoint || !caData) {
@@ -56,7 +57,9 @@ export async function reachCluster(id: string, settings: ClusterSettings): Promi
   }
   const tokenRole = tokenRoleOf(id, account, cluster, settings);
   const credentials = tokenRole === undefined ? client.config.credentials : credentialsOf(tokenRole);
-  const token = eksTokens({ cluster: name, region, credentials });
+  // By AWS' clock, which the SDK has learnt from DescribeCluster's answer: EKS takes no token from ahead of its time.
+  const now = () => Date.now() + client.config.systemClockOffset;
+  const token = eksTokens({ cluster: name, region, credentials, now });
   await token().catch((cause: unknown) => {
     throw cause instanceof EgressError ? cause : awsFailure(`token for ${id}`, cause);
   });

@@ -9,7 +9,7 @@ export interface TokenSource {
   readonly cluster: string;
   readonly region: string;
   readonly credentials: AwsCredentialIdentityProvider;
-  /** Ms since the epoch; a test's clock. */
+  /** Ms since the epoch, by AWS' clock; absent: this machine's. */
   readonly now?: () => number;
 }
 

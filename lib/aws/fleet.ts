@@ -21,15 +21,15 @@ export interface FleetPage extends ClusterPage {
  *         account cannot be listed; either way every account has had its turn
  */
 export async function sweepFleet(
-  { region, busName: externalId, fleetRoles }: Pick<CheckDriftSettings, "region" | "busName" | "fleetRoles">,
+  { region, busName: deployment, fleetRoles }: Pick<CheckDriftSettings, "region" | "busName" | "fleetRoles">,
   onPage: (page: FleetPage) => Promise<void>,
 ): Promise<void> {
-  const own = readPages(openAccountClusters({ region }), onPage);
+  const own = readPages(openAccountClusters({ region, deployment }), onPage);
   const limit = pLimit(accountsAtATime);
   const others = [...fleetRoles].map(([account, arn]) =>
     limit(async () => {
-      const credentials = roleCredentials({ arn, region, externalId });
-      const problem = await readPages(openAccountClusters({ region, account, credentials }), onPage);
+      const credentials = roleCredentials({ arn, region, externalId: deployment });
+      const problem = await readPages(openAccountClusters({ region, deployment, account, credentials }), onPage);
       if (problem !== undefined) {
         await onPage({ managed: [], unreadable: [], unlisted: [{ account, problem: String(problem) }] });
       }

@@ -14,14 +14,17 @@ export interface Invocation {
   readonly context: { readonly awsRequestId: string; getRemainingTimeInMillis(): number };
   readonly bus: EventBus;
   readonly metrics: Metrics;
-  readonly logger: Logger;
+  readonly logger: Pick<Logger, "info" | "warn" | "error">;
+}
+
+/** Names a hint in every line of this invocation from here on. */
+export function hintKeys(logger: Pick<Logger, "appendKeys">): (hint: Hint) => void {
+  return ({ cluster, source, correlationId }) => logger.appendKeys({ cluster, source, correlationId });
 }
 
 /** What the pass learns from the event, and where it may tell what it did. */
 export function passContext(hint: Hint, { context, bus, metrics, logger }: Invocation): PassContext {
   const { cluster, source, actor, correlationId, occurredAt } = hint;
-  // Every line and figure of this invocation, from here on.
-  logger.appendKeys({ cluster, source, correlationId });
   metrics.addMetadata("cluster", cluster);
   logger.info("pass begins", { kind: hint.kind, occurredAt });
   const { resourceVersion } = hint;
@@ -57,7 +60,7 @@ function testimonyOf({ occurredAt, actor, source, object, revision, owner }: Hin
 }
 
 /** Powertools' logger, whose fields may not be undefined. */
-export function passLog(logger: Logger): PassLog {
+export function passLog(logger: Invocation["logger"]): PassLog {
   return {
     info: (message, fields = {}) => logger.info(message, fields),
     warn: (message, fields = {}) => logger.warn(message, fields),

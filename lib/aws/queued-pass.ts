@@ -10,6 +10,8 @@ export interface QueuedPassPorts {
   readonly account: string;
   /** Takes the message out of sight for as long as a killed pass may leave it unattended. */
   hide(message: Message): Promise<void>;
+  /** Told whose message this is, before anything can fail: every line of the log names it. */
+  about(hint: Hint): void;
   /** Begins what the pass will need and nobody else notices. */
   prepare(hint: Hint): void;
   reconcile(hint: Hint): Promise<PassOutcome>;
@@ -29,7 +31,10 @@ export async function runQueuedPass(event: SQSEvent, ports: QueuedPassPorts): Pr
   const message = soleMessage(event);
   const hidden = ports.hide(message);
   const parsed = parseHint(message.body, ports.account);
-  if (parsed.ok) ports.prepare(parsed.hint);
+  if (parsed.ok) {
+    ports.about(parsed.hint);
+    ports.prepare(parsed.hint);
+  }
   await hidden;
   if (!parsed.ok) {
     const { field, problem } = parsed;

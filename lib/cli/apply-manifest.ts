@@ -2,7 +2,7 @@ import { EgressError } from "../errors.ts";
 import type { KubeConnection } from "../kube/connection.ts";
 import { objectPath } from "../kube/kinds.ts";
 import { apply, expectOk, type KubeObject } from "../kube/objects.ts";
-import { commandManager } from "../mesh/field-manager.ts";
+import { installManager } from "../mesh/field-manager.ts";
 import { differences, restored } from "../rollout/drift/differences.ts";
 import { type GuardObject, isGuard } from "../rollout/drift/guard-object.ts";
 
@@ -12,7 +12,7 @@ import { type GuardObject, isGuard } from "../rollout/drift/guard-object.ts";
  */
 export async function applyManifest(connection: KubeConnection, object: KubeObject): Promise<void> {
   const path = objectPath(object);
-  const send = () => apply(connection, path, object, { manager: commandManager });
+  const send = () => apply(connection, path, object, { manager: installManager });
   const response = await send().catch(async (error: unknown) => {
     if (!isRoleRefChange(object, error)) throw error;
     await expectOk(connection, { method: "DELETE", path });
@@ -24,7 +24,7 @@ export async function applyManifest(connection: KubeConnection, object: KubeObje
   await expectOk(connection, {
     method: "PUT",
     path,
-    query: { fieldManager: commandManager },
+    query: { fieldManager: installManager },
     body: restored(object, stored),
   });
 }

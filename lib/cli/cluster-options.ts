@@ -1,9 +1,11 @@
 import type { Command } from "commander";
 import { EgressError } from "../errors.ts";
-import type { Impersonation, KubeConnection } from "../kube/connection.ts";
-import { openKubeconfig } from "../kube/kubeconfig.ts";
+import { type Impersonation, type KubeConnection, openConnection } from "../kube/connection.ts";
+import { type ContextChoice, readKubeconfig } from "../kube/kubeconfig.ts";
+import { kubeconfigPlace } from "../kube/kubeconfig-place.ts";
 import { meshPlace, reconcilersGroup } from "../mesh/names.ts";
 import { CommandError } from "./failure.ts";
+import type { Circumstances } from "./trouble/circumstances.ts";
 
 /** Options of every command that speaks to a cluster, taken before and after the command's name as kubectl does. */
 export interface ClusterOptions {
@@ -32,19 +34,25 @@ export function clusterOptions(command: Command): ClusterOptions {
   };
 }
 
-export function connect(options: ClusterOptions, impersonate?: Impersonation): KubeConnection {
-  try {
-    return openKubeconfig(options, impersonate);
-  } catch (cause) {
-    if (cause instanceof EgressError) throw cause;
-    const file = options.kubeconfig ?? "of $KUBECONFIG or ~/.kube/config";
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new CommandError(
-      `kubeconfig ${file}: ${why}`,
-      "choose one that kubectl can read, with --kubeconfig or $KUBECONFIG",
-      cause,
-    );
-  }
+/** @throws CommandError where there is no kubeconfig that can be used */
+export function connect(options: Partial<ClusterOptions>, impersonate?: Impersonation): KubeConnection {
+  const read = readKubeconfig(choiceOf(options));
+  if (!read.ok) throw new CommandError(read.fault.what, read.fault.remedy);
+  return openConnection(read.value.config, impersonate);
+}
+
+/** For the words of a command's failure. */
+export function circumstancesOf(command: Command): Circumstances {
+  const names: string[] = [];
+  for (let at: Command | null = command; at; at = at.parent) names.unshift(at.name());
+  const choice = choiceOf(clusterOptions(command));
+  // Commands that speak to AWS alone have no such option.
+  const hasCluster = command.options.some(({ long }) => long === "--kubeconfig");
+  return { command: names.join(" "), choice, place: () => (hasCluster ? kubeconfigPlace(choice) : undefined) };
+}
+
+function choiceOf({ kubeconfig, context }: Partial<ClusterOptions>): ContextChoice {
+  return { ...(kubeconfig === undefined ? {} : { kubeconfig }), ...(context === undefined ? {} : { context }) };
 }
 
 /** For writing what only the reconciler may; the person's own identity needs the verb `impersonate` on the group. */

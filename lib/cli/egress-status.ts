@@ -1,25 +1,51 @@
 import { Command } from "commander";
+import { contextNamespace } from "../kube/kubeconfig.ts";
 import { mode } from "../mesh/mode.ts";
-import { conditionOf, type HistoryEntry, type RolloutStatus } from "../rollout/status.ts";
+import { conditionOf, type HistoryEntry, type OutsidePod, type RolloutStatus } from "../rollout/status.ts";
 import { clusterOptions, connect, withClusterOptions } from "./cluster-options.ts";
 import { findingsTable, pastFindingsTable } from "./drift-tables.ts";
+import { explainPod } from "./explain-pod.ts";
+import { explanationText } from "./explanation-text.ts";
+import { CommandError } from "./failure.ts";
 import { type OutputFormat, outputOption, structuredText, tableText } from "./output.ts";
+import { podNamed } from "./pod-named.ts";
 import { readRolloutStatus } from "./rollout-reader.ts";
 
 /** `osm egress status`: is every pod on the value that osm-config holds? */
 export function egressStatusCommand(): Command {
   return withClusterOptions(new Command("status"))
     .description("Show whether every sidecar runs what osm-config says, and which do not")
+    .option("--explain <pod>", "tell everything about one pod instead: NAMESPACE/POD, or POD")
+    .option("-n, --namespace <namespace>", "of the pod that is explained (default: the context's)")
     .addOption(outputOption(["table", "wide", "json", "yaml"]))
-    .action(async ({ output }: { readonly output: OutputFormat }, command: Command) => {
+    .action(async ({ explain, namespace, output }: StatusOptions, command: Command) => {
       const options = clusterOptions(command);
-      const status = await readRolloutStatus(connect(options), options.osmNamespace);
-      const structured = output === "json" || output === "yaml";
-      console.log(structured ? structuredText(output, status) : statusText(status, output === "wide"));
+      if (explain === undefined && namespace !== undefined) {
+        throw new CommandError("the status is the whole mesh's: -n says nothing without --explain", "leave it out");
+      }
+      const named = explain === undefined ? undefined : podNamed(explain, namespace, () => contextNamespace(options));
+      const connection = connect(options);
+      if (named) {
+        const told = await explainPod(connection, named, options.osmNamespace);
+        console.log(isStructured(output) ? structuredText(output, told) : explanationText(told));
+        return;
+      }
+      const status = await readRolloutStatus(connection, options.osmNamespace);
+      console.log(isStructured(output) ? structuredText(output, status) : statusText(status, output === "wide"));
     });
 }
 
-/** What a person reads. @param wide  with the history */
+interface StatusOptions {
+  readonly explain?: string;
+  readonly namespace?: string;
+  readonly output: OutputFormat;
+}
+
+function isStructured(output: OutputFormat): output is "json" | "yaml" {
+  return output === "json" || output === "yaml";
+}
+
+/** What a person reads. @param wide  with the history, and the reasons of pods outside the guarantee in words */
 export function statusText(status: RolloutStatus, wide: boolean): string {
   if (!status.target) return "No reconcile has run yet: osm-config has not been taken up.";
   const { total = 0, verified = 0 } = status.sidecars ?? {};
@@ -35,11 +61,27 @@ export function statusText(status: RolloutStatus, wide: boolean): string {
   if (lagging.length > 0) {
     lines.push("", "Not on it:", laggingTable(lagging));
   }
+  const outside = status.sidecars?.outsideGuarantee ?? 0;
+  if (outside > 0) lines.push("", ...outsideLines(outside, status.outsideGuarantee ?? [], wide));
   const { findings = [], history: past = [] } = status.drift ?? {};
   if (findings.length > 0) lines.push("", "Altered:", findingsTable(findings));
   if (wide && past.length > 0) lines.push("", "Altered before:", pastFindingsTable(past));
   if (wide) lines.push("", "History:", historyTable(status.history ?? []));
   return lines.join("\n");
+}
+
+function outsideLines(count: number, named: readonly OutsidePod[], wide: boolean): readonly string[] {
+  const rows = named.flatMap(({ pod, reasons }) =>
+    wide
+      ? reasons.map(({ code, message }, at) => [at === 0 ? pod : "", `${code}: ${message}`])
+      : [[pod, reasons.map(({ code }) => code).join(", ")]],
+  );
+  const more = count - named.length;
+  return [
+    `Outside the guarantee, ${count} ${count === 1 ? "pod" : "pods"} (osm egress status --explain NAMESPACE/POD tells what to change):`,
+    tableText(["POD", "WHY"], rows),
+    ...(more > 0 ? [`  and ${more} more`] : []),
+  ];
 }
 
 export function laggingTable(lagging: NonNullable<RolloutStatus["lagging"]>): string {

@@ -1,16 +1,16 @@
 import { Command } from "commander";
 import type { KubeConnection } from "../kube/connection.ts";
-import { keyOwners } from "../kube/field-owners.ts";
 import { expectOk } from "../kube/objects.ts";
-import { isPerson } from "../mesh/field-manager.ts";
+import { changeManager } from "../mesh/field-manager.ts";
 import { mode } from "../mesh/mode.ts";
+import { osmConfigName } from "../mesh/names.ts";
 import { clusterOptions, connect, withClusterOptions } from "./cluster-options.ts";
+import { notInstalled } from "./mesh-parts.ts";
 import { positiveNumber } from "./numbers.ts";
+import { otherOwners } from "./other-owners.ts";
 import { runSteps, type Step } from "./progress.ts";
-import { type OsmConfigObject, osmConfigPath, readOsmConfig } from "./rollout-reader.ts";
+import { type OsmConfigObject, osmConfigPath, readOsmConfig, readRolloutStatus } from "./rollout-reader.ts";
 import { RolloutWait } from "./rollout-wait.ts";
-
-const cliManager = "osm";
 
 /** `osm egress enable` and `disable`: change osm-config and wait until every sidecar has answered. */
 export function egressSwitchCommand(name: "enable" | "disable"): Command {
@@ -31,25 +31,36 @@ async function runSwitch(
   timeoutMs: number,
 ): Promise<void> {
   const wait = new RolloutWait(connection, namespace, egress, timeoutMs);
-  const change: Step = {
+  await runSteps([changeStep(connection, namespace, egress, wait), ...wait.steps]);
+  wait.report();
+}
+
+/** Writes the switch, and tells the wait which version of osm-config that made. */
+export function changeStep(
+  connection: KubeConnection,
+  namespace: string,
+  egress: boolean,
+  wait: Pick<RolloutWait, "resourceVersion">,
+): Step {
+  return {
     title: `egress: "${egress}" in ConfigMap ${namespace}/osm-config`,
     run: async () => {
       const found = await readOsmConfig(connection, namespace);
-      const owners = keyOwners(found?.metadata.managedFields, "egress").filter((it) => !isPerson(it));
+      if (!found) throw await notInstalled(connection, namespace, `ConfigMap ${namespace}/${osmConfigName}`);
+      // Without it nobody could tell what becomes of the change.
+      await readRolloutStatus(connection, namespace);
+      const owners = otherOwners(found, found.data?.["egress"] === String(egress) ? [] : [["data", "egress"]]);
       wait.resourceVersion = await patchEgress(connection, namespace, egress);
-      if (owners.length === 0) return undefined;
-      return `written, but ${owners.join(", ")} owns this value and may write its own again; change it there too`;
+      return owners && `written; ${owners}`;
     },
   };
-  await runSteps([change, ...wait.steps]);
-  wait.report();
 }
 
 async function patchEgress(connection: KubeConnection, namespace: string, egress: boolean): Promise<string> {
   const response = await expectOk(connection, {
     method: "PATCH",
     path: osmConfigPath(namespace),
-    query: { fieldManager: cliManager },
+    query: { fieldManager: changeManager },
     contentType: "application/merge-patch+json",
     body: { data: { egress: String(egress) } },
   });

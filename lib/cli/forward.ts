@@ -4,8 +4,8 @@ import { openEventSink } from "../aws/event-sink.ts";
 import { clusterName } from "../events/fields.ts";
 import { forward } from "../forwarder/forward.ts";
 import { forwarderHeartbeat } from "../kube/forwarder-lease.ts";
-import { openKubeconfig } from "../kube/kubeconfig.ts";
 import { meshPlace } from "../mesh/names.ts";
+import { connect } from "./cluster-options.ts";
 import { jsonLog } from "./json-log.ts";
 
 interface ForwardOptions {
@@ -63,11 +63,8 @@ async function runForward(options: ForwardOptions): Promise<void> {
   const log = jsonLog();
   const stop = new AbortController();
   for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => stop.abort());
-  const { kubeconfig, context, region, awsEndpointUrl } = options;
-  const connection = openKubeconfig({
-    ...(kubeconfig === undefined ? {} : { kubeconfig }),
-    ...(context === undefined ? {} : { context }),
-  });
+  const { region, awsEndpointUrl } = options;
+  const connection = connect(options);
   log.info("starting", { cluster: options.clusterName, bus: options.eventBusName, server: connection.server });
   const send = openEventSink({
     busName: options.eventBusName,

@@ -1,52 +1,33 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { injectionPolicyName } from "#deploy/injection/policy.ts";
 import type { Parameters } from "#deploy/parameters.ts";
 import type { KubeConnection } from "../kube/connection.ts";
-import { expectOk, type KubeObject, read } from "../kube/objects.ts";
-import { labels, osmConfigName } from "../mesh/names.ts";
+import { type KubeObject, read } from "../kube/objects.ts";
+import { osmConfigName } from "../mesh/names.ts";
 import { CommandError } from "./failure.ts";
+import { injectingPlace } from "./installed-place.ts";
 import { checkIpFamily } from "./ip-family.ts";
+import { checkPolicyApi, type PolicyApi } from "./policy-api.ts";
 
 /** For what the API server takes up by itself: CRDs and policies, 1 to 3 s as a rule. */
 const takeUpTimeoutMs = 30_000;
 const askEveryMs = 200;
 
-/** The API server's version. @throws CommandError when it cannot inject, has no IPv4 first, or has another mesh */
-export async function checkCluster(connection: KubeConnection, parameters: Parameters): Promise<string> {
-  const version = await expectOk(connection, { method: "GET", path: "/version" });
-  const { gitVersion } = JSON.parse(version.text) as { readonly gitVersion: string };
-  const registration = await expectOk(connection, { method: "GET", path: "/apis/admissionregistration.k8s.io/v1" });
-  const { resources } = JSON.parse(registration.text) as { readonly resources: readonly { readonly name: string }[] };
-  if (!resources.some((resource) => resource.name === "mutatingadmissionpolicies")) {
-    throw new CommandError(
-      `the API server (${gitVersion}) has no MutatingAdmissionPolicy in admissionregistration.k8s.io/v1`,
-      "use a cluster of Kubernetes 1.36 or later",
-    );
-  }
+/** What its API server can do. @throws CommandError when that is too little, IPv4 is not first, or it has another mesh */
+export async function checkCluster(connection: KubeConnection, parameters: Parameters): Promise<PolicyApi> {
+  const api = await checkPolicyApi(connection);
   await checkIpFamily(connection);
   await refuseSecondMesh(connection, parameters);
-  return gitVersion;
-}
-
-interface InjectionBinding {
-  readonly spec: {
-    readonly paramRef?: { readonly namespace?: string };
-    readonly matchResources?: {
-      readonly namespaceSelector?: { readonly matchLabels?: Readonly<Record<string, string>> };
-    };
-  };
+  return api;
 }
 
 async function refuseSecondMesh(connection: KubeConnection, parameters: Parameters): Promise<void> {
-  const path = `/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicybindings/${injectionPolicyName}`;
-  const spec = (await read<InjectionBinding>(connection, path))?.spec;
-  if (spec === undefined) return;
-  const mesh = spec.matchResources?.namespaceSelector?.matchLabels?.[labels.monitoredBy];
-  const namespace = spec.paramRef?.namespace;
+  const found = await injectingPlace(connection);
+  if (found === undefined) return;
+  const { meshName: mesh = "?", osmNamespace: namespace = "?" } = found;
   if (mesh === parameters.meshName && namespace === parameters.osmNamespace) return;
   throw new CommandError(
-    `this cluster has mesh ${mesh ?? "?"} in ${namespace ?? "?"}; a cluster has one mesh`,
-    `install with --mesh-name ${mesh ?? "?"} --osm-namespace ${namespace ?? "?"}, or remove that one first`,
+    `this cluster has mesh ${mesh} in namespace ${namespace}; a cluster has one mesh`,
+    `bring that one up to date: osm install --mesh-name ${mesh} --osm-namespace ${namespace}; or remove it first: osm uninstall --mesh-name ${mesh} --osm-namespace ${namespace}`,
   );
 }
 
@@ -69,8 +50,12 @@ interface Conditioned {
 }
 
 /** Until a value that is no boolean is refused, tried without leaving anything behind. */
-export async function waitPolicyInForce(connection: KubeConnection, parameters: Parameters): Promise<void> {
-  await until("the policy on osm-config refuses what is not a boolean", async () => {
+export async function waitPolicyInForce(
+  connection: KubeConnection,
+  parameters: Parameters,
+  timeoutMs = takeUpTimeoutMs,
+): Promise<void> {
+  const isRefused = async () => {
     const response = await connection.send({
       method: "POST",
       path: `/api/v1/namespaces/${parameters.osmNamespace}/configmaps`,
@@ -83,16 +68,29 @@ export async function waitPolicyInForce(connection: KubeConnection, parameters: 
       },
     });
     return response.status === 422 && response.text.includes("ValidatingAdmissionPolicy");
+  };
+  const what = "the policy on osm-config refuses what is not a boolean";
+  await until(what, isRefused, timeoutMs).catch((error: unknown) => {
+    if (!(error instanceof CommandError)) throw error;
+    throw new CommandError(
+      error.message,
+      "is ValidatingAdmissionPolicy among kube-apiserver's --disable-admission-plugins? If not, look at its log, then run osm install again",
+    );
   });
 }
 
 /** @throws CommandError when it has not come true in time */
-export async function until(what: string, ask: () => Promise<boolean>, timeoutMs = takeUpTimeoutMs): Promise<void> {
+export async function until(
+  what: string,
+  ask: () => Promise<boolean>,
+  timeoutMs = takeUpTimeoutMs,
+  everyMs = askEveryMs,
+): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
     if (await ask()) return;
     if (Date.now() >= deadline) break;
-    await sleep(askEveryMs);
+    await sleep(everyMs);
   }
   throw new CommandError(
     `not within ${timeoutMs / 1_000} s: ${what}`,

@@ -20,6 +20,7 @@ export interface InstallOptions {
   readonly awsEndpointUrl?: string;
   readonly forwarderCredentialsSecret?: string;
   readonly dryRun?: boolean;
+  readonly kubeVersion?: string;
   readonly output: "yaml" | "json";
 }
 
@@ -54,6 +55,7 @@ export function withInstallOptions(command: Command): Command {
       "for the forwarder: Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; empty, or never given: EKS Pod Identity or IRSA",
     )
     .option("--dry-run", "print what would be installed; speaks to no cluster, so give all that is to stay")
+    .option("--kube-version <version>", "for --dry-run: the cluster's; before 1.36 without what injects")
     .addOption(new Option("-o, --output <format>", "how --dry-run prints").choices(["yaml", "json"]).default("yaml"));
 }
 

@@ -1,22 +1,26 @@
 import { Command } from "commander";
-import { stringify } from "yaml";
 import { allObjects, manifests } from "#deploy/manifests.ts";
 import { namedValues, osmConfig } from "#deploy/osm-config.ts";
 import type { Parameters } from "#deploy/parameters.ts";
-import { EgressError } from "../errors.ts";
 import type { KubeConnection } from "../kube/connection.ts";
 import { collectionPath, objectPath } from "../kube/kinds.ts";
 import { expectOk, type KubeObject, read } from "../kube/objects.ts";
 import { parseBoolean } from "../mesh/boolean.ts";
-import { commandManager } from "../mesh/field-manager.ts";
+import { installManager } from "../mesh/field-manager.ts";
 import { forwarderName } from "../mesh/names.ts";
+import { isInjecting, objectName } from "../rollout/drift/guard-object.ts";
 import { applyManifest } from "./apply-manifest.ts";
 import { clusterOptions, connect, withClusterOptions } from "./cluster-options.ts";
+import { CommandError } from "./failure.ts";
 import { checkCluster, waitEstablished, waitPolicyInForce } from "./install-checks.ts";
 import { type InstallOptions, parametersOf, withInstallOptions } from "./install-options.ts";
+import { editText, nextSteps, printed, withoutInjection } from "./install-texts.ts";
 import { readInstalled } from "./installed.ts";
-import { type ConfigEdit, createOrEdit } from "./osm-config-edit.ts";
+import { findObsolete } from "./obsolete.ts";
+import { createOrEdit } from "./osm-config-edit.ts";
+import { injectsSince } from "./policy-api.ts";
 import { runSteps, type Step } from "./progress.ts";
+import { removeIfThere } from "./remove-object.ts";
 import { readRolloutStatus } from "./rollout-reader.ts";
 import { RolloutWait } from "./rollout-wait.ts";
 
@@ -31,8 +35,14 @@ export function installCommand(): Command {
   return withInstallOptions(withClusterOptions(command)).action(async (options: InstallOptions) => {
     const cluster = clusterOptions(command);
     if (options.dryRun) {
-      process.stdout.write(printed(allObjects(parametersOf(options, cluster.osmNamespace)), options.output));
+      const injects = options.kubeVersion === undefined || injectsSince(options.kubeVersion);
+      const objects = allObjects({ ...parametersOf(options, cluster.osmNamespace), injects });
+      const taken = objects.filter((object) => injects || !isInjecting(object));
+      process.stdout.write(printed(taken, options.output));
       return;
+    }
+    if (options.kubeVersion !== undefined) {
+      throw new CommandError("--kube-version is for --dry-run: here the cluster is asked", "leave it out");
     }
     await runInstall(connect(cluster), options, cluster.osmNamespace);
   });
@@ -51,11 +61,8 @@ async function runInstall(connection: KubeConnection, options: InstallOptions, o
     wait.report();
   }
   process.stdout.write(nextSteps(parameters));
-}
-
-function printed(objects: readonly KubeObject[], format: "yaml" | "json"): string {
-  if (format === "json") return `${JSON.stringify({ apiVersion: "v1", kind: "List", items: objects }, null, 2)}\n`;
-  return objects.map((object) => `---\n${stringify(object, { aliasDuplicateObjects: false })}`).join("");
+  const why = installation.notInjecting();
+  if (why !== undefined) process.stderr.write(withoutInjection(why, parameters));
 }
 
 export interface Installation {
@@ -63,11 +70,16 @@ export interface Installation {
   readonly steps: readonly Step[];
   /** After the steps: what they changed of osm-config in a mesh that some pass has taken up before. */
   change(): { readonly egress: boolean; readonly resourceVersion: string } | undefined;
+  /** After the first: why this API server puts no sidecar into pods; undefined where it does. */
+  notInjecting(): string | undefined;
 }
 
 export function installationOf(connection: KubeConnection, parameters: Parameters): Installation {
   let change: ReturnType<Installation["change"]>;
+  let notInjecting: string | undefined;
   const objects = manifests(parameters);
+  const taken = (some: readonly KubeObject[]) =>
+    some.filter((object) => notInjecting === undefined || !isInjecting(object));
   const applyAll = async (some: readonly KubeObject[]) => {
     for (const object of some) await applyManifest(connection, object);
     return `${some.length} objects`;
@@ -83,7 +95,14 @@ export function installationOf(connection: KubeConnection, parameters: Parameter
     return editText(edit);
   };
   const steps: readonly Step[] = [
-    { title: "Cluster", run: async () => `Kubernetes ${await checkCluster(connection, parameters)}` },
+    {
+      title: "Cluster",
+      run: async () => {
+        const api = await checkCluster(connection, parameters);
+        notInjecting = api.notInjecting;
+        return `Kubernetes ${api.gitVersion}`;
+      },
+    },
     {
       title: "Namespace and custom resources",
       run: async (say) => {
@@ -99,21 +118,31 @@ export function installationOf(connection: KubeConnection, parameters: Parameter
     {
       title: "Admission policies",
       run: async (say) => {
-        await applyAll(objects.policies);
-        await applyAll(objects.bindings);
+        const injects = notInjecting === undefined;
+        const policies = taken(manifests({ ...parameters, injects }).policies);
+        await applyAll(policies);
+        await applyAll(taken(objects.bindings));
         say("waiting until a bad value is refused");
         await waitPolicyInForce(connection, parameters);
-        return `${objects.policies.length} in force`;
+        // Of one of them it has been seen.
+        return `${policies.length} applied, that of osm-config in force${notInjecting === undefined ? "" : ", none that injects"}`;
       },
     },
     { title: "Strict mode", run: () => strictMode(connection, objects.strict, parameters.strict) },
+    { title: "Objects of earlier versions", run: () => removeObsolete(connection, parameters) },
     { title: `ConfigMap ${parameters.osmNamespace}/osm-config`, run: editConfig },
     {
       title: "Forwarder",
       run: async () => (parameters.bus ? applyAll(objects.forwarder) : withoutBus(connection, parameters)),
     },
   ];
-  return { steps, change: () => change };
+  return { steps, change: () => change, notInjecting: () => notInjecting };
+}
+
+async function removeObsolete(connection: KubeConnection, parameters: Parameters): Promise<string> {
+  const obsolete = await findObsolete(connection, parameters);
+  for (const object of obsolete) await removeIfThere(connection, object);
+  return obsolete.length === 0 ? "none" : `removed: ${obsolete.map(objectName).join(", ")}`;
 }
 
 async function createIfAbsent(connection: KubeConnection, object: KubeObject): Promise<void> {
@@ -121,7 +150,7 @@ async function createIfAbsent(connection: KubeConnection, object: KubeObject): P
   await expectOk(connection, {
     method: "POST",
     path: collectionPath(object),
-    query: { fieldManager: commandManager },
+    query: { fieldManager: installManager },
     body: object,
   });
 }
@@ -144,31 +173,8 @@ async function strictMode(
   return wanted ? "on: pods that could get around their sidecar are refused" : "on, as it was";
 }
 
-async function removeIfThere(connection: KubeConnection, object: KubeObject): Promise<void> {
-  try {
-    await expectOk(connection, { method: "DELETE", path: objectPath(object) });
-  } catch (error) {
-    if (!(error instanceof EgressError && error.reason === "object-missing")) throw error;
-  }
-}
-
-function editText(edit: ConfigEdit): string {
-  const values = `egress ${JSON.stringify(edit.data["egress"] ?? "")}`;
-  if (edit.kind !== "changed") return `${edit.kind}, ${values}`;
-  if (edit.owners.length === 0) return `changed, ${values}`;
-  return `changed, ${values}; ${edit.owners.join(", ")} owns what was changed and may set it back: change it there too`;
-}
-
 async function withoutBus(connection: KubeConnection, parameters: Parameters): Promise<string> {
   const path = `/apis/apps/v1/namespaces/${parameters.osmNamespace}/deployments/${forwarderName}`;
   if ((await read(connection, path)) !== undefined) return "left as it is";
   return "none; give --event-bus-name, --cluster-name and --region, or run: osm reconcile --watch";
-}
-
-function nextSteps({ osmNamespace, meshName }: Parameters): string {
-  return [
-    `OSM installed in namespace [${osmNamespace}] with mesh name [${meshName}]`,
-    "Next: osm namespace add NAMESPACE",
-    "",
-  ].join("\n");
 }

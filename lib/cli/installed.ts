@@ -4,6 +4,7 @@ import { EgressError } from "../errors.ts";
 import type { KubeConnection } from "../kube/connection.ts";
 import { objectPath } from "../kube/kinds.ts";
 import { apply, type KubeObject, read } from "../kube/objects.ts";
+import { changeManager } from "../mesh/field-manager.ts";
 import type { MeshInjectionSpec } from "../mesh/injection.ts";
 import { apiVersion, forwarderName, injectionName } from "../mesh/names.ts";
 
@@ -32,7 +33,8 @@ async function injectedNow(connection: KubeConnection, namespace: string): Promi
     spec: {},
   };
   try {
-    const response = await apply(connection, objectPath(nothing), nothing, { manager: "osm", dryRun: true });
+    // As the installation's own manager this would take away what that has applied.
+    const response = await apply(connection, objectPath(nothing), nothing, { manager: changeManager, dryRun: true });
     return (JSON.parse(response.text) as { readonly spec: MeshInjectionSpec }).spec.images?.sidecar;
   } catch (error) {
     // No such kind, or no such namespace.

@@ -1,21 +1,28 @@
 #!/usr/bin/env node
 import { Command } from "commander";
 import project from "../../package.json" with { type: "json" };
-import { withClusterOptions } from "./cluster-options.ts";
+import { circumstancesOf, withClusterOptions } from "./cluster-options.ts";
 import { egressCommand } from "./egress.ts";
 import { eventsCommand } from "./events.ts";
-import { explain } from "./failure.ts";
+import { explain, traceText } from "./explain.ts";
 import { forwardCommand } from "./forward.ts";
+import { injectCommand } from "./inject.ts";
 import { installCommand } from "./install.ts";
 import { namespaceCommand } from "./namespace.ts";
+import { proxyCommand } from "./proxy.ts";
 import { reconcileCommand } from "./reconcile.ts";
 import { restartCommand } from "./restart.ts";
+import { wantsTrace } from "./settings.ts";
+import { uninstallCommand } from "./uninstall.ts";
 
 /** Every command, in the order in which help lists them. */
 const commands: readonly (() => Command)[] = [
   installCommand,
+  uninstallCommand,
   namespaceCommand,
+  injectCommand,
   egressCommand,
+  proxyCommand,
   restartCommand,
   reconcileCommand,
   forwardCommand,
@@ -33,11 +40,25 @@ export function program(): Command {
   return osm;
 }
 
-if (import.meta.main) {
+/**
+ * One command, as a shell calls it: standard output has its result, standard error what went wrong, and `process.exitCode`
+ * is set where that is not 0.
+ *
+ * @param args  without the program's own name
+ */
+export async function run(args: readonly string[]): Promise<void> {
+  const osm = program();
+  let running: Command = osm;
+  osm.hook("preAction", (_, action) => {
+    running = action;
+  });
   try {
-    await program().parseAsync();
+    await osm.parseAsync(args, { from: "user" });
   } catch (error) {
-    process.stderr.write(`${explain(error)}\n`);
+    const trace = wantsTrace() ? `${traceText(error)}\n` : "";
+    process.stderr.write(`${trace}${explain(error, circumstancesOf(running))}\n`);
     process.exitCode = 1;
   }
 }
+
+if (import.meta.main) await run(process.argv.slice(2));

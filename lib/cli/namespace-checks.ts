@@ -1,32 +1,34 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type InjectionValues, injectedContainers, injectedVolumes } from "#deploy/injection/containers.ts";
+import type { PlainInjection } from "#deploy/injection/plain.ts";
+import { notInjected } from "#deploy/injection/pod-policy.ts";
 import { injectionPolicyName } from "#deploy/injection/policy.ts";
 import type { KubeConnection, KubeResponse } from "../kube/connection.ts";
-import { read } from "../kube/objects.ts";
+import { meshInjectionPath } from "../kube/kinds.ts";
+import { messageOf, read } from "../kube/objects.ts";
 import type { MeshInjectionSpec } from "../mesh/injection.ts";
-import { apiVersion, injectionName, meshName, sidecar } from "../mesh/names.ts";
+import { annotations, injectionName, meshName, sidecar } from "../mesh/names.ts";
 import type { WantedSidecar } from "../rollout/restart/outdated.ts";
 import { CommandError } from "./failure.ts";
+import { notInstalled } from "./mesh-parts.ts";
+import { forbiddingLevel, podSecurityRemedy } from "./trouble/pod-security.ts";
 
 /** A new namespace has its account `default`, and the API server its selectors, within a second or two. */
 const settleTimeoutMs = 15_000;
 const askEveryMs = 200;
 
-/** The image that the mesh injects. @throws CommandError when it is not installed */
-export async function injectedImage(connection: KubeConnection, osmNamespace: string): Promise<string> {
-  return (await installedSidecar(connection, osmNamespace)).image;
+/** The image that the mesh injects, and whose namespaces it goes to. @throws CommandError when it is not installed */
+export async function installedSidecar(connection: KubeConnection, osmNamespace: string): Promise<WantedSidecar> {
+  const { images, meshName: name = meshName } = await installedInjection(connection, osmNamespace);
+  return { image: images.sidecar, place: { meshName: name, osmNamespace } };
 }
 
-/** The same, and whose namespaces it goes to. @throws as that does */
-export async function installedSidecar(connection: KubeConnection, osmNamespace: string): Promise<WantedSidecar> {
-  const path = `/apis/${apiVersion}/namespaces/${osmNamespace}/meshinjections/${injectionName}`;
-  const found = await read<{ readonly spec: MeshInjectionSpec }>(connection, path);
-  const image = found?.spec.images?.sidecar;
-  if (image !== undefined) return { image, place: { meshName: found?.spec.meshName ?? meshName, osmNamespace } };
-  throw new CommandError(
-    `no mesh is installed in ${osmNamespace}: there is no MeshInjection ${injectionName}`,
-    "run: osm install",
-  );
+/** All that the mesh's injection goes by. @throws likewise */
+export async function installedInjection(connection: KubeConnection, osmNamespace: string): Promise<PlainInjection> {
+  const path = meshInjectionPath(osmNamespace);
+  const spec = (await read<{ readonly spec: MeshInjectionSpec }>(connection, path))?.spec;
+  if (spec?.images !== undefined) return { ...spec, images: spec.images };
+  throw await notInstalled(connection, osmNamespace, `MeshInjection ${osmNamespace}/${injectionName}`);
 }
 
 /**
@@ -40,17 +42,17 @@ export async function checkCaptureAllowed(
   namespace: string,
   image: string,
 ): Promise<string | undefined> {
-  const response = await tryPod(connection, namespace, capturedPodSpec(image));
+  const response = await trySettled(connection, namespace, capturedPodSpec(image));
   if (response.status === 201) {
     refuseFargate(namespace, response);
     return undefined;
   }
-  const message = messageOf(response);
-  const violation = /violates PodSecurity "([^"]+)"/.exec(message);
-  if (!violation) return message;
+  const message = messageOf(response.text);
+  const level = forbiddingLevel(message);
+  if (level === undefined) return message;
   throw new CommandError(
-    `namespace ${namespace}: Pod Security level ${violation[1] ?? ""} forbids NET_ADMIN and NET_RAW, which capturing a pod's traffic needs`,
-    `kubectl label namespace ${namespace} pod-security.kubernetes.io/enforce=privileged --overwrite, or leave it out of the mesh`,
+    `namespace ${namespace}: Pod Security level ${level} forbids NET_ADMIN and NET_RAW, which capturing a pod's traffic needs`,
+    podSecurityRemedy(namespace),
   );
 }
 
@@ -72,11 +74,9 @@ export async function checkInjected(
 ): Promise<string | undefined> {
   const deadline = Date.now() + settleTimeoutMs;
   for (;;) {
-    const response = await tryPod(connection, namespace, { containers: [plainContainer(image)] });
-    // Just after an installation the API server may not have found the policy's parameter yet.
-    const early = response.status !== 201 && response.text.includes(injectionPolicyName);
-    if (response.status !== 201 && !(early && Date.now() < deadline)) return messageOf(response);
-    if (!early && isInjected(response)) return undefined;
+    const response = await trySettled(connection, namespace, { containers: [plainContainer(image)] });
+    if (response.status !== 201 && !response.text.includes(notInjected)) return messageOf(response.text);
+    if (response.status === 201 && isInjected(response)) return undefined;
     if (Date.now() >= deadline) break;
     await sleep(askEveryMs);
   }
@@ -86,6 +86,36 @@ export async function checkInjected(
   );
 }
 
+/**
+ * Whether a pod that were created there now would get a sidecar.
+ *
+ * @returns undefined where that could not be tried
+ */
+export async function injects(connection: KubeConnection, namespace: string): Promise<boolean | undefined> {
+  const response = await tryPod(connection, namespace, { containers: [plainContainer("osm-check")] });
+  if (response.status === 201) return isInjected(response);
+  if (response.text.includes(notInjected)) return false;
+  // The API server goes by the policy still, and does not find all of it.
+  return response.text.includes(injectionPolicyName) ? true : undefined;
+}
+
+/**
+ * Whether the policy of the same name, which stands beside injection, is in force there; it refuses what is neither a yes
+ * nor a no.
+ *
+ * @returns undefined where that could not be tried
+ */
+export async function judgesPods(connection: KubeConnection, namespace: string): Promise<boolean | undefined> {
+  const response = await tryPod(
+    connection,
+    namespace,
+    { containers: [plainContainer("osm-check")] },
+    { [annotations.injection]: "neither" },
+  );
+  if (response.status === 201) return false;
+  return response.text.includes(injectionPolicyName) ? true : undefined;
+}
+
 function isInjected(response: KubeResponse): boolean {
   const { spec } = JSON.parse(response.text) as {
     readonly spec: { readonly initContainers?: readonly { readonly name: string }[] };
@@ -93,15 +123,32 @@ function isInjected(response: KubeResponse): boolean {
   return spec.initContainers?.[1]?.name === sidecar.container;
 }
 
+/** The same once the API server has found all of the injection policy: just after an installation it may not have. */
+async function trySettled(connection: KubeConnection, namespace: string, spec: object): Promise<KubeResponse> {
+  const deadline = Date.now() + settleTimeoutMs;
+  for (;;) {
+    const response = await tryPod(connection, namespace, spec);
+    const isOfInjection = response.text.includes(injectionPolicyName) && !response.text.includes(notInjected);
+    const isEarly = response.status !== 201 && isOfInjection;
+    if (!isEarly || Date.now() >= deadline) return response;
+    await sleep(askEveryMs);
+  }
+}
+
 /** Dry run; again while the namespace has no account yet. */
-async function tryPod(connection: KubeConnection, namespace: string, spec: object): Promise<KubeResponse> {
+async function tryPod(
+  connection: KubeConnection,
+  namespace: string,
+  spec: object,
+  notes: Readonly<Record<string, string>> = {},
+): Promise<KubeResponse> {
   const deadline = Date.now() + settleTimeoutMs;
   for (;;) {
     const response = await connection.send({
       method: "POST",
       path: `/api/v1/namespaces/${namespace}/pods`,
       query: { dryRun: "All" },
-      body: { apiVersion: "v1", kind: "Pod", metadata: { name: "osm-check", namespace }, spec },
+      body: { apiVersion: "v1", kind: "Pod", metadata: { name: "osm-check", namespace, annotations: notes }, spec },
     });
     const early = response.status === 403 && response.text.includes("error looking up service account");
     if (!early || Date.now() >= deadline) return response;
@@ -111,9 +158,17 @@ async function tryPod(connection: KubeConnection, namespace: string, spec: objec
 
 const resources = { limits: { cpu: "10m", memory: "32Mi" }, requests: { cpu: "10m", memory: "32Mi" } };
 
+/** What `osm install --strict` asks for, and no user that anything knows of. */
+const securityContext = {
+  runAsUser: 65_534,
+  runAsNonRoot: true,
+  allowPrivilegeEscalation: false,
+  capabilities: { drop: ["ALL"] },
+};
+
 /** With limits, because a quota may ask for them. */
 function plainContainer(image: string) {
-  return { name: "app", image, resources };
+  return { name: "app", image, resources, securityContext };
 }
 
 function capturedPodSpec(image: string) {
@@ -122,6 +177,7 @@ function capturedPodSpec(image: string) {
     logLevel: "error",
     excludedRanges: "",
     excludedPorts: "",
+    allowUdp: "false",
     resources,
     configName: "osm-sidecar.default",
   };
@@ -130,12 +186,4 @@ function capturedPodSpec(image: string) {
     containers: [plainContainer(image)],
     volumes: injectedVolumes(values),
   };
-}
-
-function messageOf(response: KubeResponse): string {
-  try {
-    return String((JSON.parse(response.text) as { readonly message?: unknown }).message);
-  } catch {
-    return `${response.status} ${response.text.slice(0, 200)}`;
-  }
 }

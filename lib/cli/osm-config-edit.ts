@@ -1,9 +1,9 @@
 import type { KubeConnection, KubeResponse } from "../kube/connection.ts";
-import { keyOwners } from "../kube/field-owners.ts";
 import { objectPath } from "../kube/kinds.ts";
 import { expectOk, type KubeObject, read } from "../kube/objects.ts";
-import { commandManager, isPerson } from "../mesh/field-manager.ts";
+import { installManager } from "../mesh/field-manager.ts";
 import { osmConfigName } from "../mesh/names.ts";
+import { otherOwners } from "./other-owners.ts";
 import type { OsmConfigObject } from "./rollout-reader.ts";
 
 export type ConfigEdit = { readonly data: Readonly<Record<string, string>> } & (
@@ -12,8 +12,8 @@ export type ConfigEdit = { readonly data: Readonly<Record<string, string>> } & (
   | {
       readonly kind: "changed";
       readonly resourceVersion: string;
-      /** Tools that hold a key that was changed, and may change it back. */
-      readonly owners: readonly string[];
+      /** Who may change it back, in words. */
+      readonly owners: string | undefined;
     }
 );
 
@@ -33,7 +33,7 @@ export async function createOrEdit(
     const response = await expectOk(connection, {
       method: "POST",
       path: path.slice(0, -`/${osmConfigName}`.length),
-      query: { fieldManager: commandManager },
+      query: { fieldManager: installManager },
       body: first,
     });
     return { kind: "created", ...written(response) };
@@ -44,14 +44,17 @@ export async function createOrEdit(
   const response = await expectOk(connection, {
     method: "PATCH",
     path,
-    query: { fieldManager: commandManager },
+    query: { fieldManager: installManager },
     contentType: "application/merge-patch+json",
     body: { data: Object.fromEntries(differing) },
   });
   return {
     kind: "changed",
     ...written(response),
-    owners: keyOwners(found.metadata.managedFields, ...differing.map(([key]) => key)).filter((it) => !isPerson(it)),
+    owners: otherOwners(
+      found,
+      differing.map(([key]) => ["data", key]),
+    ),
   };
 }
 

@@ -30,7 +30,11 @@ export async function runSteps(
   }));
   // A terminal without a width breaks a spinner's line after every character.
   if (out === process.stdout && process.stdout.isTTY && process.stdout.columns > 0) {
-    await new Listr(tasks, { concurrent: false, exitOnError: true, rendererOptions: { collapseErrors: false } }).run();
+    await new Listr(tasks, {
+      concurrent: false,
+      exitOnError: true,
+      rendererOptions: { showErrorMessage: false },
+    }).run();
     return;
   }
   // One line per finished step: intermediate states would fill a log.

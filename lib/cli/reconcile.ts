@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command } from "commander";
 import pLimit from "p-limit";
+import { EgressError } from "../errors.ts";
 import { forward } from "../forwarder/forward.ts";
 import { clusterPorts } from "../kube/cluster-ports.ts";
 import type { KubeConnection } from "../kube/connection.ts";
@@ -18,6 +19,7 @@ import {
 } from "./cluster-options.ts";
 import { CommandError } from "./failure.ts";
 import { type JsonLog, jsonLog } from "./json-log.ts";
+import { missingPart } from "./mesh-parts.ts";
 import { positiveNumber } from "./numbers.ts";
 
 interface ReconcileOptions {
@@ -51,10 +53,15 @@ async function runReconcile(options: ReconcileOptions, cluster: ClusterOptions):
   const correct = options.correct ?? false;
   const pass = (kind: "hint" | "drift") => runPass(connection, place, { kind, correct }, log);
   if (!options.watch) {
-    const { text, exitCode } = resultOf(await pass("drift"));
+    const { text, exitCode } = resultOf(await pass("drift").catch(explainMissing));
     (exitCode === 1 ? console.error : console.log)(text);
     process.exitCode = exitCode;
     return;
+  }
+  /** Watching, it may yet come: an installation is under way. */
+  async function explainMissing(error: unknown): Promise<never> {
+    if (!(error instanceof EgressError && error.reason === "object-missing")) throw error;
+    throw (await missingPart(connection, place.osmNamespace)) ?? error;
   }
   const stop = new AbortController();
   for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => stop.abort());
@@ -77,12 +84,6 @@ async function runReconcile(options: ReconcileOptions, cluster: ClusterOptions):
 
 /** Exit codes: 3 when some sidecars did not answer, 1 when the mesh is not where it must be or nobody knows. */
 export function resultOf({ kind, figures, unmet }: PassOutcome): { readonly text: string; readonly exitCode: number } {
-  if (kind === "held-by-another") {
-    return {
-      text: "another pass is writing now, and has been asked to look again before it ends: osm egress status tells what came of it",
-      exitCode: 1,
-    };
-  }
   const { verified, sidecars, tookMs } = figures;
   const text = `${kind}: ${verified} of ${sidecars} sidecars verified in ${tookMs} ms`;
   if (kind !== "settled") return { text, exitCode: 1 };
@@ -169,7 +170,7 @@ async function runPass(
   const passId = randomUUID();
   const endMs = Date.now() + passMs;
   try {
-    return await reconcileCluster(clusterPorts(connection, place, passId, { loadGuards }), {
+    return await reconcileCluster(clusterPorts(connection, place, passId, { loadGuards, log }), {
       passId,
       kind,
       correct,
@@ -179,6 +180,10 @@ async function runPass(
       log,
     });
   } catch (error) {
+    if (error instanceof EgressError && error.reason === "settings-invalid") {
+      const [what = "", remedy = ""] = error.what.split(/: (?=give )/);
+      throw new CommandError(what, remedy, error);
+    }
     throw explainImpersonation(error);
   }
 }

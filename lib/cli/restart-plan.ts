@@ -7,6 +7,7 @@ import { type ByHand, groupPods, type WorkloadPods } from "../rollout/restart/gr
 import { type OutdatedPod, outdatedPods, type WantedSidecar } from "../rollout/restart/outdated.ts";
 import { obstacle } from "../rollout/restart/workload.ts";
 import { CommandError } from "./failure.ts";
+import { servesInjection } from "./policy-api.ts";
 
 /** What there is to restart, in order. */
 export interface RestartPlan {
@@ -39,13 +40,14 @@ export async function readRestartPlan(
     new Set(outdated.filter(({ controller }) => controller?.kind === "ReplicaSet").map(({ namespace }) => namespace)),
   );
   const { workloads, byHand } = groupPods(outdated, owners);
+  const injects = workloads.length === 0 || (await servesInjection(connection));
   const planned: PlannedRestart[] = [];
   for (const group of workloads) {
     const workload = await readWorkload(connection, group.workload);
     // Gone since its pods were listed, and so are they.
     if (!workload) continue;
     const namespace = namespaces.get(workload.namespace) ?? { name: workload.namespace };
-    const hindrance = obstacle(workload, namespace, wanted.place);
+    const hindrance = obstacle(workload, namespace, wanted, injects);
     planned.push({ ...group, ...(hindrance === undefined ? {} : { obstacle: hindrance }) });
   }
   return { wanted, workloads: planned, byHand };

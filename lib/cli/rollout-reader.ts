@@ -1,28 +1,21 @@
-import { EgressError } from "../errors.ts";
 import type { KubeConnection } from "../kube/connection.ts";
-import type { ManagedFieldsEntry } from "../kube/field-owners.ts";
 import { read } from "../kube/objects.ts";
 import { apiVersion, osmConfigName, rolloutName } from "../mesh/names.ts";
 import type { RolloutStatus } from "../rollout/status.ts";
+import { notInstalled } from "./mesh-parts.ts";
+import type { ObjectWithOwners } from "./other-owners.ts";
 
 /** osm-config as a command needs it. */
 export interface OsmConfigObject {
-  readonly metadata: {
-    readonly resourceVersion: string;
-    readonly managedFields?: readonly ManagedFieldsEntry[];
-  };
+  readonly metadata: ObjectWithOwners["metadata"] & { readonly resourceVersion: string };
   readonly data?: Readonly<Record<string, string>>;
 }
 
+/** @throws CommandError where the mesh is not installed, or not as far as that */
 export async function readRolloutStatus(connection: KubeConnection, namespace: string): Promise<RolloutStatus> {
   const path = `/apis/${apiVersion}/namespaces/${namespace}/egressrollouts/${rolloutName}`;
   const rollout = await read<{ readonly status?: RolloutStatus }>(connection, path);
-  if (!rollout) {
-    throw new EgressError(
-      "object-missing",
-      `no EgressRollout ${namespace}/${rolloutName}: is the mesh installed? osm install`,
-    );
-  }
+  if (!rollout) throw await notInstalled(connection, namespace, `EgressRollout ${namespace}/${rolloutName}`);
   return rollout.status ?? {};
 }
 

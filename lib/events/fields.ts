@@ -11,7 +11,7 @@ export const clusterId = z
 /** AWS's own rule. */
 export const accountId = z.string().regex(/^\d{12}$/, "not an AWS account's twelve digits");
 
-/** On the EKS clusters that are ours to reconcile, with the value `true`. */
+/** On the EKS clusters that are ours to reconcile, with the value `true`, or a deployment's name. */
 export const managedTag = "osm-egress/managed";
 /** On those of them that are reached by a role of their own: its ARN. */
 export const roleTag = "osm-egress/role";

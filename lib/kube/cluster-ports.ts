@@ -2,8 +2,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import pLimit from "p-limit";
 import { EgressError } from "../errors.ts";
 import { annotations, apiVersion, injectionName, type MeshPlace, osmConfigName } from "../mesh/names.ts";
+import type { PassLog } from "../reconcile/pass.ts";
 import type { ClusterPorts } from "../reconcile/ports.ts";
 import { type KubeConnection, maxInFlight, metadataOnly } from "./connection.ts";
+import { meshInjectionPath } from "./kinds.ts";
 import { Lease, leaseNumber, ServerClock } from "./lease.ts";
 import { readGlance, readMesh } from "./mesh-reader.ts";
 import { apply, expectOk } from "./objects.ts";
@@ -19,6 +21,8 @@ export interface ClusterPortsOptions {
   readonly loadGuards?: LoadGuards;
   /** Namespaces to treat as labelled already. */
   readonly alsoInMesh?: readonly string[];
+  /** Told at the end, in one line, what was tried again and came to pass, or did not. */
+  readonly log?: Pick<PassLog, "warn">;
 }
 
 /**
@@ -30,7 +34,7 @@ export function clusterPorts(
   plain: KubeConnection,
   place: MeshPlace,
   passId: string,
-  { loadGuards, alsoInMesh = [] }: ClusterPortsOptions = {},
+  { loadGuards, alsoInMesh = [], log }: ClusterPortsOptions = {},
 ): ClusterPorts {
   let sent = 0;
   const connection: KubeConnection = {
@@ -40,7 +44,12 @@ export function clusterPorts(
       return plain.send(request);
     },
   };
-  const patient = patientConnection(connection);
+  let again = 0;
+  let firstTrouble: string | undefined;
+  const patient = patientConnection(connection, (trouble) => {
+    again++;
+    firstTrouble ??= trouble;
+  });
   const { osmNamespace, meshName } = place;
   const clock = new ServerClock();
   const lease = new Lease(connection, osmNamespace, passId, clock);
@@ -101,7 +110,7 @@ export function clusterPorts(
       );
     },
     async applyInjection(spec) {
-      await apply(connection, `/apis/${apiVersion}/namespaces/${osmNamespace}/meshinjections/${injectionName}`, {
+      await apply(connection, meshInjectionPath(osmNamespace), {
         apiVersion,
         kind: "MeshInjection",
         metadata: { name: injectionName, namespace: osmNamespace },
@@ -130,6 +139,9 @@ export function clusterPorts(
 
     end: () => {
       ended++;
+      if (again > 0) log?.warn("requests were tried again", { tries: again, first: firstTrouble });
+      again = 0;
+      firstTrouble = undefined;
     },
     requestsSent: () => sent,
     nowMs: () => Date.now(),

@@ -1,4 +1,4 @@
-import { apiVersion } from "../mesh/names.ts";
+import { apiVersion, injectionName } from "../mesh/names.ts";
 import { type KubeObject, pathOf, type Resource } from "./objects.ts";
 
 const registration = "admissionregistration.k8s.io/v1";
@@ -48,4 +48,9 @@ export function objectPath(object: KubeObject): string {
 /** Path to create it at. */
 export function collectionPath(object: KubeObject): string {
   return pathOf(resourceOf(object), object.metadata.namespace);
+}
+
+/** Of the one object of its kind: what the mesh injects. */
+export function meshInjectionPath(osmNamespace: string): string {
+  return objectPath({ apiVersion, kind: "MeshInjection", metadata: { namespace: osmNamespace, name: injectionName } });
 }

@@ -28,6 +28,11 @@ export class ServerClock {
   nowMs(): number {
     return Date.now() + this.#aheadMs;
   }
+
+  /** A time of the API server's, by this machine's clock: what the pass measures with. */
+  hereMs(serverMs: number): number {
+    return serverMs - this.#aheadMs;
+  }
 }
 
 export async function readLease(
@@ -41,14 +46,24 @@ export async function readLease(
   if (response.status === 404) return undefined;
   if (response.status !== 200) throw failure(request, response);
   const { metadata, spec = {} } = JSON.parse(response.text) as RawLease;
-  const silentMs = clock.nowMs() - Date.parse(spec.renewTime ?? "1970-01-01T00:00:00Z");
   return {
     resourceVersion: metadata.resourceVersion,
     holder: spec.holderIdentity ?? "",
     transitions: spec.leaseTransitions ?? 0,
     renewTime: spec.renewTime,
-    expired: silentMs > (spec.leaseDurationSeconds ?? leaseSeconds) * 1000,
+    expired: isExpired(spec, clock.nowMs()),
   };
+}
+
+/** What stands in a Lease is its holder's word: nobody keeps it for longer by a longer duration, or a time to come. */
+function isExpired(
+  { renewTime = "1970-01-01T00:00:00Z", leaseDurationSeconds = leaseSeconds }: NonNullable<RawLease["spec"]>,
+  nowMs: number,
+): boolean {
+  const silentMs = nowMs - Date.parse(renewTime);
+  // API servers' clocks differ, by less than this.
+  const isLikely = silentMs >= -leaseSeconds * 1000;
+  return !isLikely || silentMs > Math.min(leaseDurationSeconds, leaseSeconds) * 1000;
 }
 
 /** The Lease of one pass; every write is conditional on the resourceVersion that it knows. */

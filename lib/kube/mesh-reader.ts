@@ -3,14 +3,17 @@ import { gitopsOwners } from "../mesh/gitops-owner.ts";
 import type { MeshService } from "../mesh/in-mesh.ts";
 import type { MeshInjectionSpec } from "../mesh/injection.ts";
 import { timeOf } from "../mesh/managed-fields.ts";
-import { apiVersion, injectionName, labels, type MeshPlace, osmConfigName, rolloutName } from "../mesh/names.ts";
+import { apiVersion, labels, type MeshPlace, osmConfigName, rolloutName } from "../mesh/names.ts";
+import { outsideServices } from "../mesh/service-range.ts";
 import type { Account, Glance, MeshObservation, ObservedOsmConfig, RolloutSpec } from "../rollout/observation.ts";
 import type { RolloutStatus } from "../rollout/status.ts";
 import { type KubeConnection, metadataOnly } from "./connection.ts";
 import { keyWrites, type ManagedFieldsEntry } from "./field-owners.ts";
+import { meshInjectionPath } from "./kinds.ts";
 import { readLease, type ServerClock } from "./lease.ts";
 import { listAll } from "./list.ts";
 import { read } from "./objects.ts";
+import { readServiceCidrs } from "./service-cidrs.ts";
 import { decodeSidecarConfigMap } from "./sidecar-config-map.ts";
 
 /**
@@ -23,7 +26,7 @@ export async function readGlance(connection: KubeConnection, place: MeshPlace, c
   const lease = await readLease(connection, place.osmNamespace, clock);
   const [osmConfig, injection, rollout] = await Promise.all([
     read<ConfigMap>(connection, `/api/v1/namespaces/${place.osmNamespace}/configmaps/${osmConfigName}`),
-    read<{ readonly spec?: MeshInjectionSpec }>(connection, `${ownPath(place)}/meshinjections/${injectionName}`),
+    read<{ readonly spec?: MeshInjectionSpec }>(connection, meshInjectionPath(place.osmNamespace)),
     read<Rollout>(connection, `${ownPath(place)}/egressrollouts/${rolloutName}`),
   ]);
   refuseOtherMesh(place, injection?.spec?.meshName);
@@ -58,7 +61,7 @@ export async function readMesh(
   { glance, alsoInMesh = [] }: ReadOptions = {},
 ): Promise<MeshObservation> {
   const first = glance ?? (await readGlance(connection, place, clock));
-  const [namespaces, accounts, services, configMaps] = await Promise.all([
+  const [namespaces, accounts, services, configMaps, serviceCidrs] = await Promise.all([
     listAll(connection, "/api/v1/namespaces", decodeNamespace, {
       query: { labelSelector: `${labels.monitoredBy}=${place.meshName}` },
       accept: metadataOnly.list,
@@ -68,13 +71,16 @@ export async function readMesh(
     listAll(connection, "/api/v1/configmaps", decodeSidecarConfigMap, {
       query: { labelSelector: `${labels.sidecarConfig}=${place.meshName}` },
     }),
+    readServiceCidrs(connection),
   ]);
-  const inMesh = new Set([...namespaces, ...alsoInMesh]);
+  const inMesh = new Set([...namespaces.filter(({ goes }) => !goes).map(({ name }) => name), ...alsoInMesh]);
   return {
     ...first,
+    namespaces: [...new Set([...namespaces.map(({ name }) => name), ...alsoInMesh])],
     accounts: accounts.filter((account) => inMesh.has(account.namespace)),
     services: services.filter((service) => inMesh.has(service.namespace)),
-    configMaps,
+    serviceRange: { ...serviceCidrs, outside: outsideServices(services, inMesh) },
+    configMaps: configMaps.map((map) => ({ ...map, createdAtMs: clock.hereMs(map.createdAtMs) })),
   };
 }
 
@@ -124,10 +130,10 @@ interface ObjectMeta {
   readonly deletionTimestamp?: string;
 }
 
-/** @returns undefined for one that is going: nothing can be created in it */
-function decodeNamespace(object: unknown): string | undefined {
-  const { metadata } = object as { readonly metadata: ObjectMeta };
-  return metadata.deletionTimestamp === undefined ? metadata.name : undefined;
+/** In one that goes nothing can be created. */
+function decodeNamespace(object: unknown): { readonly name: string; readonly goes: boolean } {
+  const { name, deletionTimestamp } = (object as { readonly metadata: ObjectMeta }).metadata;
+  return { name, goes: deletionTimestamp !== undefined };
 }
 
 function decodeAccount(object: unknown): Account | undefined {

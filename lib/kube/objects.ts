@@ -48,6 +48,31 @@ export async function read<T>(connection: KubeConnection, path: string): Promise
   return JSON.parse(response.text) as T;
 }
 
+/** What is at a path, and whether the API server knows its kind at all. */
+export interface Served<T> {
+  /** False: it is older than the kind, or has it switched off. */
+  readonly served: boolean;
+  readonly object: T | undefined;
+}
+
+/** As `read`, with the two kinds of absence told apart. */
+export async function readServed<T>(connection: KubeConnection, path: string): Promise<Served<T>> {
+  const request: KubeRequest = { method: "GET", path };
+  const response = await connection.send(request);
+  if (response.status === 404) return { served: namesObject(response.text), object: undefined };
+  if (response.status !== 200) throw failure(request, response);
+  return { served: true, object: JSON.parse(response.text) as T };
+}
+
+/** Whether a 404 is about the object, and not about a kind that is not served. */
+export function namesObject(text: string): boolean {
+  try {
+    return (JSON.parse(text) as { readonly details?: { readonly name?: string } }).details?.name !== undefined;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Server-side apply.
  *
@@ -88,12 +113,17 @@ export function failure(request: KubeRequest, response: KubeResponse): EgressErr
   );
 }
 
+/** How policy `osm-sidecar-config` begins its refusal of an older fencing number. */
+export const overtaken = "overtaken: fencing number";
+
 function reasonOf(response: KubeResponse): Reason {
   switch (response.status) {
     case 401:
       return "api-unauthenticated";
     case 403:
-      return response.text.includes("because it is being terminated") ? "namespace-terminating" : "api-forbidden";
+      if (response.text.includes("because it is being terminated")) return "namespace-terminating";
+      // By policy osm-sidecar-config: another pass has taken the Lease and written since.
+      return response.text.includes(overtaken) ? "object-conflict" : "api-forbidden";
     case 404:
       return "object-missing";
     case 409:
@@ -109,7 +139,7 @@ function reasonOf(response: KubeResponse): Reason {
 }
 
 /** The `message` of a Kubernetes Status, or the beginning of whatever else came. */
-function messageOf(text: string): string {
+export function messageOf(text: string): string {
   try {
     const status: unknown = JSON.parse(text);
     if (typeof status === "object" && status !== null && "message" in status) return String(status.message);

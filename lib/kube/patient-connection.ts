@@ -18,8 +18,13 @@ class Passing extends Error {
 /**
  * The same connection, which tries again what the API server is too busy for (429, 5xx). A read also when there was no
  * answer at all, since nobody knows of it; a write only when it is known not to have come to pass.
+ *
+ * @param onAgain  told of every further try, with the request and what became of it before
  */
-export function patientConnection(connection: KubeConnection): KubeConnection {
+export function patientConnection(
+  connection: KubeConnection,
+  onAgain: (trouble: string) => void = () => undefined,
+): KubeConnection {
   async function attempt(request: KubeRequest): Promise<KubeResponse> {
     const response = await connection.send(request);
     if (isPassing(request, response)) throw new Passing(response);
@@ -31,8 +36,17 @@ export function patientConnection(connection: KubeConnection): KubeConnection {
       const shouldRetry = ({ error }: { readonly error: Error }) =>
         error instanceof Passing ||
         (request.method === "GET" && error instanceof EgressError && error.reason === "api-unavailable");
+      const { method, path } = request;
+      let trouble = "";
+      const onFailedAttempt = ({ error }: { readonly error: Error }) => {
+        trouble = error instanceof Passing ? `${method} ${path}: ${error.message}` : error.message;
+      };
+      const next = (count: number) => {
+        if (count > 1) onAgain(trouble);
+        return attempt(request);
+      };
       try {
-        return await pRetry(() => attempt(request), { ...retries, shouldRetry });
+        return await pRetry(next, { ...retries, shouldRetry, onFailedAttempt });
       } catch (error) {
         if (error instanceof Passing) return error.response;
         throw error;

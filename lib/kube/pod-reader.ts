@@ -1,4 +1,11 @@
 import { annotations, sidecar } from "../mesh/names.ts";
+import {
+  type JudgedContainer,
+  type JudgedPod,
+  type JudgedStatus,
+  type JudgedVolume,
+  outsideReasons,
+} from "../mesh/pod-guarantee.ts";
 import type { ObservedPod, Poke } from "../rollout/observation.ts";
 import type { KubeConnection } from "./connection.ts";
 import { listAll } from "./list.ts";
@@ -13,7 +20,7 @@ export function readPods(connection: KubeConnection): Promise<readonly ObservedP
   });
 }
 
-interface RawPod {
+interface RawPod extends JudgedPod {
   readonly metadata: {
     readonly namespace: string;
     readonly name: string;
@@ -21,25 +28,32 @@ interface RawPod {
     readonly deletionTimestamp?: string;
     readonly annotations?: Readonly<Record<string, string>>;
   };
-  readonly spec: {
+  readonly spec: Omit<JudgedPod["spec"], "initContainers" | "volumes"> & {
     readonly serviceAccountName?: string;
-    readonly initContainers?: readonly { readonly name: string; readonly restartPolicy?: string }[];
-    readonly volumes?: readonly { readonly name: string; readonly configMap?: { readonly name?: string } }[];
+    readonly initContainers?: readonly (JudgedContainer & { readonly restartPolicy?: string })[];
+    readonly volumes?: readonly (JudgedVolume & { readonly configMap?: { readonly name?: string } })[];
   };
-  readonly status?: {
-    readonly initContainerStatuses?: readonly {
-      readonly name: string;
+  readonly status?: Omit<NonNullable<JudgedPod["status"]>, "initContainerStatuses"> & {
+    readonly initContainerStatuses?: readonly (JudgedStatus & {
       readonly state?: { readonly running?: { readonly startedAt?: string } };
-    }[];
+    })[];
   };
+}
+
+/** Name of the ConfigMap that its sidecar reads; undefined for a pod without our sidecar. */
+export function sidecarConfigOf(object: unknown): string | undefined {
+  const { spec } = object as RawPod;
+  const container = spec.initContainers?.find(({ name }) => name === sidecar.container);
+  if (container?.restartPolicy !== "Always") return undefined;
+  return spec.volumes?.find(({ name }) => name === sidecar.volume)?.configMap?.name;
 }
 
 /** @returns undefined for a pod without our sidecar */
 export function decodePod(object: unknown): ObservedPod | undefined {
+  const configMap = sidecarConfigOf(object);
+  if (configMap === undefined) return undefined;
   const { metadata, spec, status } = object as RawPod;
-  const container = spec.initContainers?.find(({ name }) => name === sidecar.container);
-  const configMap = spec.volumes?.find(({ name }) => name === sidecar.volume)?.configMap?.name;
-  if (container?.restartPolicy !== "Always" || configMap === undefined) return undefined;
+  const outside = outsideReasons(object as RawPod);
   const running = status?.initContainerStatuses?.find(({ name }) => name === sidecar.container)?.state?.running;
   return {
     namespace: metadata.namespace,
@@ -50,6 +64,8 @@ export function decodePod(object: unknown): ObservedPod | undefined {
     terminating: metadata.deletionTimestamp !== undefined,
     sidecarStartedAtMs: running === undefined ? undefined : Date.parse(running.startedAt ?? "") || 0,
     poke: decodePoke(metadata.annotations?.[annotations.poke]),
+    // The security contexts themselves would stay in memory, of every container of the mesh.
+    ...(outside.length > 0 ? { outside } : {}),
   };
 }
 

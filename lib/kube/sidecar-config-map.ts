@@ -1,3 +1,4 @@
+import { maxFencing } from "../mesh/fencing.ts";
 import { type ManagedFields, timeOf } from "../mesh/managed-fields.ts";
 import { annotations, fieldManager, labels, sidecarFiles } from "../mesh/names.ts";
 import { parseRunningSettings, type RunningSettings, runningSettingsText } from "../mesh/running-settings.ts";
@@ -6,12 +7,6 @@ import type { ConfigMapWrite } from "../rollout/config-writes.ts";
 import type { SidecarConfigMap, Writer } from "../rollout/observation.ts";
 import { appliedAt, foreignWrite } from "./field-owners.ts";
 import type { KubeObject } from "./objects.ts";
-
-/**
- * The next holder of the Lease takes a higher number, and `leaseTransitions` is an int32: what somebody wrote beyond this
- * would stop every write. No mesh comes this far by itself.
- */
-const maxFencing = 2 ** 30;
 
 interface RawConfigMap {
   readonly metadata: {

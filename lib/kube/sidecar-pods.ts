@@ -6,7 +6,7 @@ import { type KubeConnection, metadataOnly } from "./connection.ts";
 import { resourceOf } from "./kinds.ts";
 import { listAll } from "./list.ts";
 import { pathOf, read } from "./objects.ts";
-import { decodePod } from "./pod-reader.ts";
+import { sidecarConfigOf } from "./pod-reader.ts";
 
 type Texts = Readonly<Record<string, string>>;
 
@@ -86,19 +86,25 @@ export function decodeSidecarPod(object: unknown): SidecarPod | undefined {
   if (metadata.deletionTimestamp !== undefined) return undefined;
   const controller = controllerOf(metadata);
   const restartedAt = metadata.annotations?.[restartedAtAnnotation];
-  const injected: readonly string[] = [sidecar.captureContainer, sidecar.container];
-  const images = (spec.initContainers ?? [])
-    .filter(({ name }) => injected.includes(name))
-    .map(({ image = "" }) => image);
+  const sidecarImages = decodeSidecarImages(object);
   return {
     namespace: metadata.namespace,
     name: metadata.name,
     uid: metadata.uid,
     ...(controller ? { controller } : {}),
     injection: decodeInjectionPod({ metadata, spec }),
-    ...(decodePod(object) ? { sidecarImages: images } : {}),
+    ...(sidecarImages ? { sidecarImages } : {}),
     ...(restartedAt === undefined ? {} : { restartedAt }),
   };
+}
+
+/** Of the two injected containers of a pod, or of a pod template; undefined where it has no sidecar. */
+export function decodeSidecarImages(object: unknown): readonly string[] | undefined {
+  if (sidecarConfigOf(object) === undefined) return undefined;
+  const injected: readonly string[] = [sidecar.captureContainer, sidecar.container];
+  return ((object as Pick<RawPod, "spec">).spec.initContainers ?? [])
+    .filter(({ name }) => injected.includes(name))
+    .map(({ image = "" }) => image);
 }
 
 /** What decides about injection, of a pod or of a pod template. */

@@ -3,7 +3,7 @@ import { annotations, sidecar } from "../mesh/names.ts";
 import type { SurveyedPod } from "../rollout/drift/survey.ts";
 import type { KubeConnection } from "./connection.ts";
 import { listAll } from "./list.ts";
-import { decodePod } from "./pod-reader.ts";
+import { sidecarConfigOf } from "./pod-reader.ts";
 
 /** Pods of the whole cluster that have neither finished nor are being deleted; injected ones may be anywhere. */
 export function readSurveyedPods(connection: KubeConnection): Promise<readonly SurveyedPod[]> {
@@ -37,7 +37,7 @@ export function decodeSurveyedPod(object: unknown): SurveyedPod | undefined {
     name: metadata.name,
     createdAtMs: Date.parse(metadata.creationTimestamp ?? "") || 0,
   };
-  if (decodePod(object)) {
+  if (sidecarConfigOf(object) !== undefined) {
     const container = spec.initContainers?.find(({ name }) => name === sidecar.container);
     return { ...pod, sidecarImage: container?.image ?? "" };
   }

@@ -1,13 +1,14 @@
 import { EgressError } from "../errors.ts";
 import type { InjectionNamespace } from "../mesh/injection-rule.ts";
 import { apiGroup, apiVersion, forwarderName, injectionName, labels, type MeshPlace } from "../mesh/names.ts";
-import { type GuardObject, objectName } from "../rollout/drift/guard-object.ts";
+import { type GuardObject, isInjecting, objectName } from "../rollout/drift/guard-object.ts";
 import { installedImage } from "../rollout/drift/installed-image.ts";
 import {
   type Survey,
   type SurveyedForwarder,
   type SurveyedGuard,
   silentMs,
+  surveyedLists,
   type Unread,
 } from "../rollout/drift/survey.ts";
 import { type KubeConnection, metadataOnly } from "./connection.ts";
@@ -15,7 +16,7 @@ import { readForwarderRenewal } from "./forwarder-lease.ts";
 import { objectPath } from "./kinds.ts";
 import type { ServerClock } from "./lease.ts";
 import { listAll } from "./list.ts";
-import { type KubeObject, read } from "./objects.ts";
+import { type KubeObject, read, readServed, type Served } from "./objects.ts";
 import { readSurveyedPods } from "./survey-pods.ts";
 
 /** What an installation of this version consists of, but for what is its owner's or a pass's to write. */
@@ -28,8 +29,11 @@ export interface Guards {
 }
 
 export interface GuardSource {
-  /** @param sidecarImage  of this installation; undefined where nobody knows it */
-  guards(place: MeshPlace, sidecarImage: string | undefined): Guards;
+  /**
+   * @param sidecarImage  of this installation; undefined where nobody knows it
+   * @param injects       false: the API server serves no policies that could; the others are then as for that
+   */
+  guards(place: MeshPlace, sidecarImage: string | undefined, injects?: boolean): Guards;
 }
 
 /** What is installed is data beside the library, and who never surveys need not load it. */
@@ -49,30 +53,34 @@ export async function readSurvey(
   const look = lookingInto(unread);
   const lookAt = async (object: Identified) =>
     look(objectName(object), read<GuardObject>(connection, objectPath(object)));
+  const lookAtGuard = async (object: Identified) =>
+    look(objectName(object), readServed<GuardObject>(connection, objectPath(object)));
   const inOwn = (name: string) => ({ name, namespace: place.osmNamespace });
   // Names do not depend on the image, which is known only when they have been read.
   const { always, strict, forwarder: ofForwarder } = source.guards(place, undefined);
   const named = [...always, ...strict, ...ofForwarder];
   const [looked, injection, deployment, renewal, namespaces, pods] = await Promise.all([
-    Promise.all(named.map(async (object) => [objectPath(object), await lookAt(object)] as const)),
+    Promise.all(named.map(async (object) => [objectPath(object), await lookAtGuard(object)] as const)),
     lookAt({ apiVersion, kind: "MeshInjection", metadata: inOwn(injectionName) }),
     lookAt({ apiVersion: "apps/v1", kind: "Deployment", metadata: inOwn(forwarderName) }),
     look(
       objectName({ kind: "Lease", metadata: inOwn(forwarderName) }),
       readForwarderRenewal(connection, place.osmNamespace, clock),
     ),
-    look("mesh namespaces", readMeshNamespaces(connection, place)),
-    look("pods", readSurveyedPods(connection)),
+    look(surveyedLists.namespaces, readMeshNamespaces(connection, place)),
+    look(surveyedLists.pods, readSurveyedPods(connection)),
   ]);
   const guardsFound = new Map(looked);
-  const image = installedImage(guardsFound.get(injectionDefinitionPath)?.value, injection?.value);
-  const guards = source.guards(place, image.wanted);
+  const image = installedImage(guardsFound.get(injectionDefinitionPath)?.value.object, injection?.value);
+  const injects = !always.some((wanted) => isUnservedInjection(wanted, guardsFound));
+  const guards = source.guards(place, image.wanted, injects);
   const atMs = clock.nowMs();
   const forwarder = deployment?.value && renewal && forwarderOf(deployment.value, renewal.value);
   return {
     place,
     atMs,
     image,
+    injects,
     namespaces: namespaces?.value ?? [],
     pods: pods?.value ?? [],
     guards: pairUp(guards, guardsFound, deployment?.value !== undefined),
@@ -107,18 +115,26 @@ const injectionDefinitionPath = objectPath({
   metadata: { name: `meshinjections.${apiGroup}` },
 });
 
-type Found = ReadonlyMap<string, Looked<GuardObject | undefined> | undefined>;
+type Found = ReadonlyMap<string, Looked<Served<GuardObject>> | undefined>;
+
+/** Nobody can install it there. Other kinds were served when they were installed, so their absence is drift. */
+function isUnservedInjection(wanted: KubeObject, guardsFound: Found): boolean {
+  return isInjecting(wanted) && guardsFound.get(objectPath(wanted))?.value.served === false;
+}
 
 /** Without those that could not be read. */
 function pairUp({ always, strict, forwarder }: Guards, guardsFound: Found, hasForwarder: boolean): SurveyedGuard[] {
-  const isStrict = strict.some((wanted) => guardsFound.get(objectPath(wanted))?.value !== undefined);
+  const isStrict = strict.some((wanted) => guardsFound.get(objectPath(wanted))?.value.object !== undefined);
   const pair = (some: readonly KubeObject[], rest: Omit<SurveyedGuard, "wanted" | "found">) =>
     some.flatMap((wanted) => {
       const looked = guardsFound.get(objectPath(wanted));
-      return looked ? [{ wanted, found: looked.value, ...rest }] : [];
+      return looked ? [{ wanted, found: looked.value.object, ...rest }] : [];
     });
   return [
-    ...pair(always, { isRequired: true }),
+    ...pair(
+      always.filter((wanted) => !isUnservedInjection(wanted, guardsFound)),
+      { isRequired: true },
+    ),
     ...pair(strict, { isRequired: isStrict, flags: ["--strict"] }),
     ...pair(forwarder, { isRequired: hasForwarder }),
   ];

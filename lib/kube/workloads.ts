@@ -1,9 +1,10 @@
+import { changeManager } from "../mesh/field-manager.ts";
 import type { WorkloadKind, WorkloadRef } from "../rollout/restart/groups.ts";
 import type { Workload } from "../rollout/restart/workload.ts";
 import type { KubeConnection } from "./connection.ts";
 import { objectPath } from "./kinds.ts";
 import { expectOk, read } from "./objects.ts";
-import { decodeInjectionPod, restartedAtAnnotation } from "./sidecar-pods.ts";
+import { decodeInjectionPod, decodeSidecarImages, restartedAtAnnotation } from "./sidecar-pods.ts";
 
 interface RawWorkload {
   readonly metadata: { readonly uid: string; readonly generation: number };
@@ -51,7 +52,7 @@ export async function restartWorkload(
   const response = await expectOk(connection, {
     method: "PATCH",
     path: workloadPath(ref),
-    query: { fieldManager: "osm" },
+    query: { fieldManager: changeManager },
     contentType: "application/merge-patch+json",
     body: { spec: { template: { metadata: { annotations: { [restartedAtAnnotation]: restartedAt } } } } },
   });
@@ -69,6 +70,7 @@ export function decodeWorkload(ref: WorkloadRef, object: unknown): Workload {
     generation: metadata.generation,
     observedGeneration: status.observedGeneration ?? 0,
     template: decodeInjectionPod(spec.template),
+    templateImages: decodeSidecarImages(spec.template) ?? [],
     strategy: strategy.type ?? "RollingUpdate",
     paused: spec.paused ?? false,
     partition: strategy.rollingUpdate?.partition ?? 0,

@@ -32,6 +32,11 @@ function applicationOf(instance: string): GitopsOwner {
   return namespace === undefined || name === undefined ? { kind, name: instance } : { kind, namespace, name };
 }
 
+/** `Kustomization flux-system/apps`, `Application web`. */
+export function ownerText({ kind, namespace, name }: GitopsOwner): string {
+  return `${kind} ${namespace === undefined ? name : `${namespace}/${name}`}`;
+}
+
 /** The same object, as far as both say where it is. */
 export function isSameOwner(one: GitopsOwner, other: GitopsOwner): boolean {
   const sameNamespace =

@@ -1,3 +1,4 @@
+import type { MissingSidecarCode } from "./guarantee.ts";
 import { annotations, labels, type MeshPlace } from "./names.ts";
 
 type Texts = Readonly<Record<string, string>>;
@@ -36,21 +37,70 @@ export function isInMesh({ name, labels: given = {} }: InjectionNamespace, place
   return given[labels.monitoredBy] === place.meshName && !isSystem;
 }
 
+/** What becomes of a pod when it is created. */
+export type InjectionDecision =
+  | { readonly kind: "inject" }
+  /** `why` reads on after "not injected: ". */
+  | { readonly kind: "leave"; readonly why: string }
+  /** The annotation of the pod, or of its namespace, is neither a yes nor a no. */
+  | { readonly kind: "refuse"; readonly wish: string; readonly by: "pod" | "namespace" };
+
 /**
- * Whether the API server would inject a sidecar into such a pod, were it created now: the injection policy's own rule
- * (deploy/injection), for those who look at pods that are there already.
+ * The injection policy's own rule (deploy/injection): what the API server does with such a pod.
  *
- * The pod's annotation wins over its namespace's; an empty one says nothing. A spelling that is neither a yes nor a no
- * counts as a yes.
+ * The pod's annotation wins over its namespace's; an empty one says nothing.
  */
-export function isToBeInjected(namespace: InjectionNamespace, pod: InjectionPod, place: MeshPlace): boolean {
-  if (!isInMesh(namespace, place) || !canBeInjected(pod)) return false;
-  const wish = (pod.annotations?.[annotations.injection] || namespace.annotations?.[annotations.injection]) ?? "";
-  return wish !== "" && !injectionWishes.disabled.some((no) => no === wish.toLowerCase());
+export function decideInjection(namespace: InjectionNamespace, pod: InjectionPod, place: MeshPlace): InjectionDecision {
+  if (!isInMesh(namespace, place)) {
+    return { kind: "leave", why: `namespace ${namespace.name} is not in mesh ${place.meshName}` };
+  }
+  const obstacle = obstacleTo(pod);
+  if (obstacle !== undefined) return { kind: "leave", why: obstacles[obstacle] };
+  const own = pod.annotations?.[annotations.injection];
+  const by = own ? "pod" : "namespace";
+  const wish = (own || namespace.annotations?.[annotations.injection]) ?? "";
+  if (wish === "") return { kind: "leave", why: `neither it nor namespace ${namespace.name} asks for it` };
+  if (isOneOf(injectionWishes.enabled, wish)) return { kind: "inject" };
+  if (!isOneOf(injectionWishes.disabled, wish)) return { kind: "refuse", wish, by };
+  return { kind: "leave", why: `disabled by its ${by === "pod" ? "own annotation" : "namespace's annotation"}` };
 }
 
+/** Likewise, for those who look at pods that are there already: a wish that is refused now counts as a yes. */
+export function isToBeInjected(namespace: InjectionNamespace, pod: InjectionPod, place: MeshPlace): boolean {
+  return decideInjection(namespace, pod, place).kind !== "leave";
+}
+
+/**
+ * Why a pod of a mesh namespace has no sidecar; undefined for one that is outside the mesh.
+ *
+ * @param pod  without a sidecar
+ */
+export function missingSidecar(
+  namespace: InjectionNamespace,
+  pod: InjectionPod,
+  place: MeshPlace,
+): MissingSidecarCode | undefined {
+  if (!isInMesh(namespace, place)) return undefined;
+  const obstacle = obstacleTo(pod);
+  if (obstacle !== undefined) return obstacle;
+  if (decideInjection(namespace, pod, place).kind !== "leave") return "NoSidecar";
+  return pod.annotations?.[annotations.injection] ? "InjectionDisabled" : "NamespaceNotInjected";
+}
+
+const obstacles = {
+  HostNetwork: "it is in the host's network",
+  StaticPod: "it is a mirror pod",
+  Windows: "it is for Windows",
+} as const satisfies Partial<Record<MissingSidecarCode, string>>;
+
 /** Not where the network is the node's, nor where there is no iptables. */
-function canBeInjected({ annotations: given = {}, hostNetwork, os, nodeSelector = {} }: InjectionPod): boolean {
-  const isWindows = os === "windows" || nodeSelector["kubernetes.io/os"] === "windows";
-  return !hostNetwork && !(mirrorAnnotation in given) && !isWindows;
+function obstacleTo({ annotations: given = {}, hostNetwork, os, nodeSelector = {} }: InjectionPod) {
+  if (hostNetwork) return "HostNetwork";
+  if (mirrorAnnotation in given) return "StaticPod";
+  if (os === "windows" || nodeSelector["kubernetes.io/os"] === "windows") return "Windows";
+  return undefined;
+}
+
+function isOneOf(wishes: readonly string[], wish: string): boolean {
+  return wishes.includes(wish.toLowerCase());
 }

@@ -15,6 +15,10 @@ export interface MeshInjectionSpec {
   readonly excludedRanges?: readonly string[];
   /** Ports that are not captured. */
   readonly excludedPorts?: readonly number[];
+  /** CIDRs of the cluster's Services, which a pod may not exclude by annotation; empty where nobody knows them. */
+  readonly serviceRanges?: readonly string[];
+  /** Single addresses in them that it may, each as `10.96.0.1/32`: those of the system's Services. */
+  readonly systemServices?: readonly string[];
   readonly sidecarResources?: Partial<InjectionResources>;
   /** ConfigMap names of service accounts whose own name is too long, by account. */
   readonly configNames?: Readonly<Record<string, string>>;
@@ -34,6 +38,8 @@ export const injectionDefaults = {
   envoyLogLevel: "error",
   excludedRanges: [],
   excludedPorts: [],
+  serviceRanges: [],
+  systemServices: [],
   // Envoy at rest holds about 67 MB.
   sidecarResources: { cpuRequest: "50m", cpuLimit: "500m", memoryRequest: "96Mi", memoryLimit: "256Mi" },
   configNames: {},

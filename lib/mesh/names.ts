@@ -30,9 +30,19 @@ export const forwarderName = "osm-forwarder";
 export const rolloutName = osmConfigName;
 export const injectionName = osmConfigName;
 
+/**
+ * Verb on EgressRollout `osm-config`: whoever has it may take pods out of the capture, wholly or in part. Its ClusterRole
+ * is bound to nobody.
+ */
+export const exempt = { verb: "exempt", role: "osm-exempt" } as const;
+/** How the names of ConfigMaps begin that keep, in the mesh's namespace, what was last verified. */
+export const lastGoodPrefix = "osm-last-good.";
+
 export const labels = {
   /** On a namespace; the value is the mesh's name. */
   monitoredBy: "openservicemesh.io/monitored-by",
+  /** On a namespace that has left the mesh of this name, while pods in it have a sidecar: those stay guarded. */
+  leftMesh: "openservicemesh.io/left-mesh",
   /** On every ConfigMap that the reconciler writes; the value is the mesh's name. */
   sidecarConfig: "openservicemesh.io/sidecar-config",
 } as const;
@@ -40,6 +50,14 @@ export const labels = {
 export const annotations = {
   /** On a namespace or a pod: `enabled` or `disabled`; the pod's wins. */
   injection: "openservicemesh.io/sidecar-injection",
+  /** On a pod: IPv4 ranges, comma-separated, that are not captured besides the mesh's own; read at its creation. */
+  excludedRanges: "openservicemesh.io/outbound-ip-range-exclusion-list",
+  /** On a pod: the same, TCP ports. */
+  excludedPorts: "openservicemesh.io/outbound-port-exclusion-list",
+  /** On a pod: a boolean; true leaves UDP over IPv4 open. */
+  allowUdp: "openservicemesh.io/allow-udp",
+  /** On a namespace: `true` lets Kubernetes' controllers make pods in it whose annotations weaken the capture. */
+  allowExemptPods: "openservicemesh.io/allow-exempt-pods",
   /**
    * On a pod: `<digest> <time>`, the digest that its ConfigMap held when the reconciler last asked the kubelet to look,
    * and when that was. The time makes asking again a change, without which the kubelet would not hear of it.

@@ -2,6 +2,7 @@ import { booleanSpellings, parseBoolean } from "./boolean.ts";
 import { parseCidrs, parsePorts } from "./exclusions.ts";
 import { injectionDefaults } from "./injection.ts";
 import { isAbove, quantityValue } from "./quantity.ts";
+import { noServiceRange, reachesServices, type ServiceRange } from "./service-range.ts";
 
 /** Everything that osm-config sets besides the switch itself. */
 export interface MeshSettings {
@@ -57,11 +58,13 @@ export const defaultSettings: MeshSettings = {
  * error elsewhere never stands in the way of somebody who turns egress off.
  *
  * @param data  undefined where the object has none; other keys are Open Service Mesh's own and are left alone
- * @param last  what the mesh runs now
+ * @param last      what the mesh runs now
+ * @param services  what exclusions must keep out of
  */
 export function parseOsmConfig(
   data: Readonly<Record<string, string>> | undefined,
   last: MeshSettings = defaultSettings,
+  services: ServiceRange = noServiceRange,
 ): OsmConfig {
   const problems: ConfigProblem[] = [];
 
@@ -81,9 +84,10 @@ export function parseOsmConfig(
     problems.push({ key: "egress", message: `egress: is missing; must be ${wantedBoolean}` });
   }
   const standard = defaultSettings;
+  const exclusions = (text: string) => captured(cidrs(text), services);
   const settings: MeshSettings = {
     permissive: read("permissive_traffic_policy_mode", standard.permissive, last.permissive, boolean),
-    outboundCidrExclusions: read("outbound_ip_range_exclusion_list", [], last.outboundCidrExclusions, cidrs),
+    outboundCidrExclusions: read("outbound_ip_range_exclusion_list", [], last.outboundCidrExclusions, exclusions),
     outboundPortExclusions: read("outbound_port_exclusion_list", [], last.outboundPortExclusions, portNumbers),
     inMeshCidrs: read("in_mesh_ip_ranges", [], last.inMeshCidrs, cidrs),
     envoyLogLevel: read("envoy_log_level", standard.envoyLogLevel, last.envoyLogLevel, logLevel),
@@ -156,6 +160,18 @@ function quantity(text: string): string | undefined | Bad {
 function cidrs(text: string): readonly string[] | Bad {
   const parsed = parseCidrs(text);
   return "items" in parsed ? parsed.items : new Bad(parsed.wanted, parsed.bad);
+}
+
+/** In-mesh traffic goes to addresses of Services, and must not get past the sidecar. */
+function captured(parsed: readonly string[] | Bad, services: ServiceRange): readonly string[] | Bad {
+  if (parsed instanceof Bad) return parsed;
+  const reaching = parsed.find((cidr) => reachesServices(cidr, services));
+  if (reaching === undefined) return parsed;
+  const range = services.cidrs.join(", ");
+  return new Bad(
+    `outside the cluster's Service range ${range}, or in-mesh traffic gets past the sidecar (a Service outside the mesh may be named, by its address as /32)`,
+    reaching,
+  );
 }
 
 function portNumbers(text: string): readonly number[] | Bad {

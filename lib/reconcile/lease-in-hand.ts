@@ -3,6 +3,8 @@ import type { ClusterPorts, HeldLease } from "./ports.ts";
 
 /** A Lease is renewed when this much of its 20 s has gone. */
 const renewAfterMs = 5_000;
+/** It may be marked in between. */
+const raiseTries = 3;
 
 /** The Lease of a pass that writes. Whoever holds it asks for `keep` after everything that may have taken long. */
 export class LeaseInHand {
@@ -36,6 +38,23 @@ export class LeaseInHand {
     if (renewed === "lost") return "lost";
     this.#held = renewed;
     return "held";
+  }
+
+  /**
+   * Under a higher number, where one is known of that is above its own. A mark on it is gone then: whoever raises it looks
+   * once more.
+   */
+  async raise(above: number): Promise<"held" | "lost"> {
+    for (let tries = 0; tries < raiseTries; tries++) {
+      const { lease } = await this.#ports.glance();
+      if (lease?.transitions !== this.number) return "lost";
+      const held = await this.#ports.takeLease(lease, above);
+      if (held !== undefined) {
+        this.#held = held;
+        return "held";
+      }
+    }
+    return "lost";
   }
 
   release(): Promise<"released" | "marked" | "lost"> {

@@ -3,9 +3,12 @@ import { highestFencing, orphans, unknownAccounts } from "../rollout/config-writ
 import { type ConfigDrift, missingConfigs } from "../rollout/drift/config-drift.ts";
 import { type DriftPlan, driftPlan, keysOf, proofsFor, writtenBack } from "../rollout/drift/drift-plan.ts";
 import type { WrittenBack } from "../rollout/drift/next-drift.ts";
-import type { MeshObservation, ObservedLease, ObservedPod } from "../rollout/observation.ts";
+import { meshPods } from "../rollout/mesh-pods.ts";
+import type { Answer, MeshObservation, ObservedLease, ObservedPod } from "../rollout/observation.ts";
 import { isSwitched, type Wanted, wantedMesh, withProofs } from "../rollout/wanted.ts";
+import { earlyAnswers } from "./early-answers.ts";
 import { LeaseInHand } from "./lease-in-hand.ts";
+import { noteNumber } from "./note-number.ts";
 import type { PassContext } from "./pass.ts";
 import type { PassMemory } from "./pass-memory.ts";
 import { pokeAll } from "./poke-all.ts";
@@ -49,6 +52,8 @@ export async function writeUnderLease(
   before: Before,
   memory: PassMemory,
 ): Promise<Written | "again"> {
+  const isNoted = before.lease !== undefined || (await noteNumber(ports, before.rollout, before.fencing + 1));
+  if (!isNoted) return "again";
   memory.holdsLease = true;
   const lease = await LeaseInHand.take(ports, before.lease, before.fencing);
   const result = lease ? await writeAndTell({ ports, context, memory, lease, written: [] }, before) : "again";
@@ -63,6 +68,8 @@ export interface Before {
   readonly lease: ObservedLease | undefined;
   /** The number that it must exceed, as far as it is known. */
   readonly fencing: number;
+  /** Where there is no Lease, for the number of the next one. */
+  readonly rollout?: MeshObservation["rollout"];
   /** For accounts and orphans that only the list of pods tells of. */
   readonly pods?: readonly ObservedPod[];
 }
@@ -79,23 +86,18 @@ export interface Holder {
 
 async function writeAndTell(holder: Holder, before: Before): Promise<Written | "again" | "lost"> {
   const { ports, memory, lease } = holder;
-  let looked = await lookAndWrite(holder, before, true);
-  // A switch that is moved meanwhile goes first: nobody is poked, or waits, for what is written over at once.
-  for (let more = 0; more < maxOvertaken && typeof looked !== "string" && (await isLate(ports, looked)); more++) {
-    looked = await lookAndWrite(holder, before, false);
-  }
-  if (typeof looked === "string") return looked;
-  const { seen, wanted, refusal, drift, applied } = looked;
-  const pods = await ports.readPods();
+  const poked = await writeAndPoke(holder, before);
+  if (typeof poked === "string") return poked;
+  const { seen, wanted, refusal, drift, applied, pods, heard } = poked;
   // Without the pods nobody could tell what is gone from what never was.
   const writtenMs = memory.writtenAtMs ?? ports.nowMs();
   const gone = before.pods ? [] : missingConfigs(seen, wanted, pods, { nowMs: ports.nowMs(), writtenMs });
   holder.written.push(...writtenBack(among(applied, gone), seen, { nowMs: writtenMs, proofs: noProofs }));
-  if ((await lease.keep()) === "lost" || (await pokeAll(holder, pods, wanted)) === "lost") return "lost";
   const verification = await begun(holder, {
     seen,
     wanted,
     pods,
+    heard,
     number: lease.number,
     held: drift.held,
     written: holder.written,
@@ -107,8 +109,34 @@ async function writeAndTell(holder: Holder, before: Before): Promise<Written | "
   if (released === "released") return { seen, wanted, pods, verification, refusal };
   // From here on a failure is for another look, not for whoever waits for the Lease to expire.
   memory.holdsLease = false;
-  await verification.glimpse();
+  await verification.glimpse(() => isLate(ports, poked));
   return "again";
+}
+
+interface Poked extends Looked {
+  /** Listed after the last write. */
+  readonly pods: readonly ObservedPod[];
+  readonly heard: ReadonlyMap<ObservedPod, Answer>;
+}
+
+/** A switch that is moved meanwhile goes first: nobody is poked, or waits, for what is written over at once. */
+async function writeAndPoke(holder: Holder, before: Before): Promise<Poked | "again" | "lost"> {
+  const { ports, lease } = holder;
+  for (let overtaken = 0; ; overtaken++) {
+    const looked = await lookAndWrite(holder, before, overtaken === 0);
+    if (typeof looked === "string") return looked;
+    const isOvertaken = async () => overtaken < maxOvertaken && (await isLate(ports, looked));
+    const listing = ports.readPods();
+    // Where it is not wanted nobody hears of its failure.
+    listing.catch(() => undefined);
+    if (await isOvertaken()) continue;
+    const pods = meshPods(looked.seen, await listing);
+    if ((await lease.keep()) === "lost") return "lost";
+    const heard = earlyAnswers(ports, looked.seen, looked.wanted, pods);
+    const result = await pokeAll(holder, pods, looked.wanted, isOvertaken);
+    if (result === "lost") return "lost";
+    if (result === "done") return { ...looked, pods, heard };
+  }
 }
 
 const noProofs: ReadonlyMap<string, string> = new Map();
@@ -130,7 +158,7 @@ async function lookAndWrite(
   isFirst: boolean,
 ): Promise<Looked | "again" | "lost"> {
   const { ports, context, memory, lease } = holder;
-  const seen = await ports.readMesh().catch(async (error: unknown) => {
+  let seen = await ports.readMesh().catch(async (error: unknown) => {
     if (!isFirst) throw error;
     // Nothing is written yet, so the Lease need not expire before somebody looks again.
     await lease.release();
@@ -139,10 +167,10 @@ async function lookAndWrite(
   });
   // Reading may have taken long: whoever has the Lease by now writes what is newer than this.
   if ((await lease.keep()) === "lost") return "lost";
-  // Somebody has put the Lease back to an earlier number: the next look takes a higher one.
+  // Somebody has put the Lease back to an earlier number, or was about to make it anew with a later one.
   if (highestFencing(seen) > lease.number) {
-    memory.fencing = highestFencing(seen);
-    return (await lease.release()) === "lost" ? "lost" : "again";
+    if ((await lease.raise(highestFencing(seen))) === "lost") return "lost";
+    seen = await ports.readMesh();
   }
   const nowMs = ports.nowMs();
   const plain = wantedMesh(seen, unknownAccounts(wantedMesh(seen), podsBefore ?? []));
@@ -161,7 +189,7 @@ async function lookAndWrite(
 }
 
 /** Whoever cannot look has not been overtaken, as far as he knows. */
-async function isLate(ports: ClusterPorts, { wanted }: Looked): Promise<boolean> {
+export async function isLate(ports: ClusterPorts, { wanted }: Pick<Looked, "wanted">): Promise<boolean> {
   const glance = await ports.glance().catch(() => undefined);
   return glance !== undefined && isSwitched(glance, wanted.target);
 }
@@ -169,14 +197,15 @@ async function isLate(ports: ClusterPorts, { wanted }: Looked): Promise<boolean>
 /** Somebody who only asks may have written the status meanwhile; the Lease is not let go before it is true. */
 async function begun(
   { ports, context, memory, lease }: Holder,
-  task: Pick<Written, "seen" | "wanted" | "pods"> & Pick<ToVerify, "number" | "held" | "written">,
+  task: Pick<Written, "seen" | "wanted" | "pods"> & Pick<ToVerify, "number" | "held" | "written" | "heard">,
 ): Promise<Verification | "lost"> {
   let { rollout } = task.seen;
   for (let tries = 0; tries < statusTries; tries++) {
     const verification = new Verification(ports, context, { ...task, seen: { ...task.seen, rollout }, memory });
     if ((await verification.begin()) === "kept") return verification;
     const now = await ports.glance();
-    if (now.lease?.transitions !== lease.number) return "lost";
+    // After it: whoever has taken the Lease since may have written the status that was read.
+    if ((await ports.leaseNumber()) !== lease.number) return "lost";
     rollout = now.rollout;
   }
   throw new EgressError("object-conflict", `status of EgressRollout: written by others ${statusTries} times`);

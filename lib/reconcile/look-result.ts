@@ -1,17 +1,20 @@
 import type { EgressError } from "../errors.ts";
+import type { ObservedLease } from "../rollout/observation.ts";
 import type { Condition } from "../rollout/status.ts";
 import type { PassOutcome } from "./pass.ts";
 
 /** How one look of a pass ended. */
 export type LookResult =
   | {
-      readonly kind: PassOutcome["kind"];
+      readonly kind: Exclude<PassOutcome["kind"], "held-by-another">;
       readonly sidecars?: SidecarFigures;
       /** A condition of the last status that is not as it must be. */
       readonly unmet?: Condition | undefined;
       /** What could not be written; the rest is done. */
       readonly refusal?: EgressError;
     }
+  /** Marked, so that the holder looks again. */
+  | { readonly kind: "held-by-another"; readonly lease: ObservedLease }
   /** The world has changed under it. */
   | { readonly kind: "again" };
 

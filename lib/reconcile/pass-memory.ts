@@ -17,8 +17,6 @@ export interface PassMemory {
   mayRetry?: boolean;
   /** What the API server refused to write for reasons of the account's own, in the latest look. */
   refused?: readonly RefusedAccount[];
-  /** The highest number seen on a ConfigMap that the Lease itself was below. */
-  fencing?: number;
   /** When the pass began to write what it is to verify. */
   writtenAtMs?: number;
 }

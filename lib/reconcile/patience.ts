@@ -1,3 +1,4 @@
+import { drainSeconds } from "../envoy/bootstrap.ts";
 import { type ObservedPod, podKey } from "../rollout/observation.ts";
 import { deadlineMs } from "../rollout/pod-checks.ts";
 import type { Check } from "./sidecar-check.ts";
@@ -7,6 +8,8 @@ import type { Check } from "./sidecar-check.ts";
  * such passes that wait would use up the queue's concurrency, and nobody were left to take up a change.
  */
 const lookerWaitMs = 6_000;
+
+const drainedMs = drainSeconds * 1_000 + 500;
 
 export interface RoundOptions {
   /**
@@ -28,7 +31,10 @@ export function isOpen(check: Check, options: RoundOptions, egress: boolean, now
   if (state.kind === "altered" || isLeft(check, options)) return false;
   if (!options.isPatient && (state.kind === "verified" || !check.poked)) return false;
   if (state.kind === "verified") {
-    return !egress && (state.openEgress > 0 || state.draining > 0) && nowMs - sinceMs < deadlineMs;
+    if (egress) return false;
+    // A drain has its end, whenever it began: also a sidecar that has had its time may have been put right just now.
+    const isDraining = state.draining > 0 && nowMs - (check.drainingSinceMs ?? nowMs) < drainedMs;
+    return isDraining || ((state.openEgress > 0 || state.draining > 0) && nowMs - sinceMs < deadlineMs);
   }
   // Going, it may get no new files; only whether it still lets something out is of interest.
   if (pod.terminating && (state.kind === "silent" || egress)) return false;

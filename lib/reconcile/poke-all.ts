@@ -8,18 +8,31 @@ import { reserveMs } from "./verification.ts";
 /** Pokes between two looks at the clock: what a connection keeps in flight, so each of them takes one exchange. */
 const chunk = 64;
 
-/** Those whose ConfigMap was written. */
+/** Between two looks at the switch, which cost as much as a few pokes. */
+const overtakenLookMs = 500;
+
+/**
+ * Those whose ConfigMap was written.
+ *
+ * @param isOvertaken  asked now and then: the switch has been moved again, and the rest is poked for where it is then
+ */
 export async function pokeAll(
   { ports, context, memory, lease }: Holder,
   pods: readonly ObservedPod[],
   wanted: Wanted,
-): Promise<"done" | "lost"> {
+  isOvertaken: () => Promise<boolean>,
+): Promise<"done" | "lost" | "overtaken"> {
   const due = runningSidecars(pods).filter((pod) => memory.suspects.has(`${pod.namespace}/${pod.configMap}`));
+  let lookedMs = ports.nowMs();
   for (let start = 0; start < due.length; start += chunk) {
     // The status that follows says that they are to be verified, and so the next pass asks and pokes them.
     if (context.msLeft() < reserveMs) {
       context.log.warn("out of time before every pod was poked", { poked: start, pods: due.length });
       return "done";
+    }
+    if (ports.nowMs() - lookedMs >= overtakenLookMs) {
+      if (await isOvertaken()) return "overtaken";
+      lookedMs = ports.nowMs();
     }
     if ((await lease.keep()) === "lost") return "lost";
     await Promise.all(

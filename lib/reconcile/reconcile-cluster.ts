@@ -1,11 +1,13 @@
 import { EgressError } from "../errors.ts";
+import { leaseName } from "../mesh/names.ts";
 import { configWrites, isEmpty, numberToExceed, orphans, unknownAccounts } from "../rollout/config-writes.ts";
 import { driftPlan, keysOf, mayHoldBack } from "../rollout/drift/drift-plan.ts";
-import type { MeshObservation, ObservedPod } from "../rollout/observation.ts";
+import { meshPods } from "../rollout/mesh-pods.ts";
+import type { MeshObservation, ObservedLease, ObservedPod } from "../rollout/observation.ts";
 import type { Condition } from "../rollout/status.ts";
 import { isSwitched, type Wanted, wantedMesh } from "../rollout/wanted.ts";
 import { counted } from "./counted.ts";
-import { type Before, heldByAnother, writeUnderLease } from "./lease-section.ts";
+import { type Before, heldByAnother, isLate, writeUnderLease } from "./lease-section.ts";
 import type { LookResult, SidecarFigures } from "./look-result.ts";
 import type { PassContext, PassOutcome } from "./pass.ts";
 import type { PassMemory } from "./pass-memory.ts";
@@ -27,6 +29,8 @@ const heldWaitMs = 3_000;
 const noContactMs = 10_000;
 /** A request without an answer takes 10 s, and who runs the pass must still hear how it ended. */
 const retryReserveMs = 15_000;
+/** Of a text that anybody may have written who got at the Lease. */
+const maxHolder = 64;
 
 /**
  * One pass: look, write what differs under the Lease, then ask sidecars until every one runs what it must.
@@ -74,9 +78,13 @@ async function looks(ports: ClusterPorts, context: PassContext, memory: PassMemo
       return { kind: "settled", refusal: error };
     });
     if (result.kind === "again") continue;
-    if (result.kind === "held-by-another" && isAwaited(context, look)) {
-      await ports.sleep(context.kind === "drift" ? heldWaitMs : witnessWaitMs);
-      continue;
+    if (result.kind === "held-by-another") {
+      if (isAwaited(context, look)) {
+        await ports.sleep(context.kind === "drift" ? heldWaitMs : witnessWaitMs);
+        continue;
+      }
+      if (context.kind === "drift") throw neverFree(result.lease, ports.nowMs() - startedMs);
+      return done(result.kind);
     }
     if (!result.refusal) return done(result.kind, result.sidecars, result.unmet);
     const waitMs = firstRetryMs * 2 ** failures * (0.5 + Math.random() / 2);
@@ -95,7 +103,20 @@ async function looks(ports: ClusterPorts, context: PassContext, memory: PassMemo
  * left; what others have asked of it, the schedule does.
  */
 function isAwaited(context: PassContext, look: number): boolean {
-  return isWitness(context) || (context.kind === "drift" && look < maxLooks - 1);
+  return context.kind === "drift" ? look < maxLooks - 1 : isWitness(context);
+}
+
+/**
+ * The schedule is who notices what nobody else does: it is not done with because somebody holds the Lease, and keeps it.
+ * Come again and again it ends in the dead letters, which is an alarm.
+ */
+function neverFree({ holder, transitions }: ObservedLease, waitedMs: number): EgressError {
+  const seconds = Math.round(waitedMs / 1000);
+  const problem = `held in every look of ${seconds} s, at last by "${holder.slice(0, maxHolder)}" as number ${transitions}`;
+  return new EgressError(
+    "object-conflict",
+    `Lease ${leaseName}: ${problem}: another pass or command is writing, and will be done; if this stays, somebody holds it who is none: docs/security.md, "A leaked token"`,
+  );
 }
 
 /** What this event tells of a change no other event tells: the holder of the Lease cannot know it. */
@@ -112,25 +133,25 @@ async function lookAndAct(ports: ClusterPorts, context: PassContext, memory: Pas
   const { lease } = glance;
   // Also by who has nothing to write: the holder may be about to write what it read before the change that woke this pass.
   if (lease && heldByAnother(lease)) {
-    return { kind: (await ports.markLease(lease)) ? "held-by-another" : "again" };
+    return (await ports.markLease(lease)) ? { kind: "held-by-another", lease } : { kind: "again" };
   }
   // The switch has been moved: whatever else a look would show, there is something to write, and the look comes then.
   if (lease?.holder === "" && isSwitched(glance, glance.rollout?.status.target)) {
-    return underLease(ports, context, { lease, fencing: Math.max(lease.transitions, memory.fencing ?? 0) }, memory);
+    return underLease(ports, context, { lease, fencing: lease.transitions }, memory);
   }
   const seen = await ports.readMesh(glance);
-  const before = { lease, fencing: numberToExceed(seen) };
+  const before = { lease, fencing: numberToExceed(seen), rollout: seen.rollout };
   const wanted = wantedMesh(seen);
   // What is gone may be left so on purpose, and only the pods tell it from what is new.
   const early = mayHoldBack(seen, ports.nowMs()) && configWrites(seen, wanted, nothing).apply.length > 0;
-  let pods = early ? await ports.readPods() : undefined;
+  let pods = early ? meshPods(seen, await ports.readPods()) : undefined;
   const isForced = context.correct === true;
   const isUntouched = memory.writtenAtMs === undefined;
   const { held } = driftPlan(seen, wanted, { nowMs: ports.nowMs(), pods, isForced, isUntouched });
   if (!isEmpty(configWrites(seen, wanted, keysOf(held)))) {
     return underLease(ports, context, { ...before, ...(pods ? { pods } : {}) }, memory);
   }
-  pods ??= await ports.readPods();
+  pods ??= meshPods(seen, await ports.readPods());
   if (mustWriteForPods(seen, wanted, pods, ports.nowMs())) {
     return underLease(ports, context, { ...before, pods }, memory);
   }
@@ -153,11 +174,12 @@ async function underLease(
     return { kind: "again" };
   if (refusal !== undefined && refusal.retry !== "never" && memory.mayRetry) {
     // Some pods have nothing new yet: waiting for them would only keep it from them for longer.
-    await verification.glimpse();
+    await verification.glimpse(() => isLate(ports, written));
     return { kind: "settled", refusal };
   }
   const result = await verification.run();
-  return result.kind === "again" || refusal === undefined ? result : { ...result, refusal };
+  if (result.kind === "again" || result.kind === "held-by-another" || refusal === undefined) return result;
+  return { ...result, refusal };
 }
 
 /** What only the list of pods tells: accounts without a ConfigMap, ConfigMaps without anybody. */

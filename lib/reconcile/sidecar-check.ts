@@ -18,6 +18,8 @@ export interface Check {
   repokes: number;
   /** When it was first poked for what it must run; a repeated poke says so too. */
   pokedAtMs: number;
+  /** Since its first answer of this pass that told of it. */
+  drainingSinceMs?: number;
   nextAskMs: number;
   paceMs: number;
   asking: boolean;

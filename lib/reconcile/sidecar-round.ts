@@ -55,7 +55,7 @@ export class SidecarRound {
     const due = new Set(podsToAsk(pods, this.#wanted, options.everybody, options.suspects));
     const next = new Map<string, Check>();
     for (const pod of runningSidecars(pods)) {
-      const key = `${pod.uid} ${pod.sidecarStartedAtMs}`;
+      const key = keyOf(pod);
       const check =
         this.#checks.get(key) ??
         newCheck(pod, wantedDigestOf(pod, this.#wanted), due.has(pod) || isAltered(pod, this.#options), options, now);
@@ -63,6 +63,19 @@ export class SidecarRound {
       next.set(key, check);
     }
     this.#checks = next;
+  }
+
+  /** An answer from before: it counts for the switch alone, and the sidecar is asked as if it had not been heard. */
+  hear(pod: ObservedPod, answer: Answer): void {
+    const check = this.#checks.get(keyOf(pod));
+    if (check?.state !== "not-asked") return;
+    const state = podState(
+      pod,
+      answer,
+      wantedDigestOf(pod, this.#wanted) ?? "no configuration",
+      Number.POSITIVE_INFINITY,
+    );
+    if (state.kind === "differs" && state.egress === this.#wanted.target.egress) check.state = state;
   }
 
   get #slowestMs(): number {
@@ -78,10 +91,18 @@ export class SidecarRound {
     return [...this.#checks.values()];
   }
 
-  /** Some have not been asked yet, and none of those is under suspicion. */
-  get isPresumed(): boolean {
-    const unheard = [...this.#checks.values()].filter((check) => check.state === "not-asked");
-    return unheard.length > 0 && unheard.every((check) => !check.suspect);
+  /** Some have not answered yet. */
+  get isAwaited(): boolean {
+    return this.#unheard.length > 0;
+  }
+
+  /** Among those are some whose ConfigMap this pass has rewritten. */
+  get isUnderSuspicion(): boolean {
+    return this.#unheard.some((check) => check.suspect);
+  }
+
+  get #unheard(): readonly Check[] {
+    return [...this.#checks.values()].filter((check) => check.state === "not-asked");
   }
 
   /** Something is still to be learnt from asking, or a request is out: whoever runs the pass may freeze when it ends. */
@@ -139,6 +160,7 @@ export class SidecarRound {
     check.state = state;
     if (state.kind === "altered") return;
     if (state.kind === "verified") {
+      if (state.draining > 0) check.drainingSinceMs ??= now;
       check.nextAskMs = now + (state.openEgress > 0 ? openConnectionAskMs : drainSeconds * 1_000);
       // What its annotation said when pods were listed is gone if it was poked since.
       if (check.noted || (!check.poked && isPokedFor(check.pod, digest))) return;
@@ -173,4 +195,8 @@ export class SidecarRound {
       ...(check.noted ? {} : { unverified: true }),
     });
   }
+}
+
+function keyOf({ uid, sidecarStartedAtMs }: ObservedPod): string {
+  return `${uid} ${sidecarStartedAtMs}`;
 }

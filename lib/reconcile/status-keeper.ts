@@ -5,6 +5,7 @@ import { settlement, strayedPods } from "../rollout/drift/pod-drift.ts";
 import { correctCommand } from "../rollout/drift/repairs.ts";
 import { nextStatus } from "../rollout/next-status.ts";
 import type { MeshObservation } from "../rollout/observation.ts";
+import { nextOutside, type WithoutSidecar } from "../rollout/outside-guarantee.ts";
 import { announcements } from "../rollout/result-events.ts";
 import { conditionOf, type RolloutStatus } from "../rollout/status.ts";
 import { type CheckedPod, tallyOf } from "../rollout/tally.ts";
@@ -43,6 +44,7 @@ export class StatusKeeper {
   #written: readonly WrittenBack[];
   /** What else was found, once somebody has looked. */
   surveyed: Surveyed | undefined;
+  withoutSidecar: WithoutSidecar | undefined;
   forwarderSilentMs: number | undefined;
 
   constructor(ports: ClusterPorts, context: PassContext, task: StatusTask) {
@@ -81,6 +83,31 @@ export class StatusKeeper {
   }
 
   /**
+   * Somebody who only asks has told meanwhile that some have not answered yet; what this pass has heard goes on top of it.
+   *
+   * @returns false where he has seen another mesh, or has come to an end, or has told of drift: whoever writes next must
+   *          have looked at that
+   */
+  async catchUp(): Promise<boolean> {
+    const { seen, wanted, number } = this.#task;
+    const { osmConfig, rollout } = await this.#ports.glance();
+    const status = rollout?.status ?? {};
+    const isSameMesh =
+      osmConfig?.resourceVersion === seen.osmConfig?.resourceVersion &&
+      rollout?.spec?.drift === seen.rollout?.spec?.drift &&
+      status.target?.digest === wanted.target.digest &&
+      status.target.egress === wanted.target.egress;
+    const isUnderWay = conditionOf(status, "Converged")?.status !== "True";
+    const hasTold = findingsText(status) !== findingsText(this.last);
+    if (!isSameMesh || !isUnderWay || hasTold) return false;
+    // Last of all: whoever has taken the Lease since may have written the status that was read.
+    if ((await this.#ports.leaseNumber()) !== number) return false;
+    this.last = status;
+    this.#resourceVersion = rollout?.resourceVersion;
+    return true;
+  }
+
+  /**
    * @param final       nothing more will be learnt: write whatever is new
    * @param isFinished  because everything is known
    */
@@ -100,6 +127,7 @@ export class StatusKeeper {
       osmConfig: seen.osmConfig,
       wanted,
       tally,
+      outside: nextOutside(this.last, checked, this.withoutSidecar),
       refused: memory.refused ?? [],
       drift: {
         mode: this.#context.correct ? "correct" : (seen.rollout?.spec?.drift ?? "correct"),
@@ -159,6 +187,10 @@ function isOnlyCheck(before: RolloutStatus, after: RolloutStatus): boolean {
   const { checkedAt: _, ...drift } = after.drift ?? {};
   const { checkedAt } = before.drift ?? {};
   return same(before, { ...after, drift: { ...drift, ...(checkedAt === undefined ? {} : { checkedAt }) } });
+}
+
+function findingsText({ drift }: RolloutStatus): string {
+  return text({ drift: { findings: drift?.findings ?? [] } });
 }
 
 /** Through JSON, which drops what is undefined, as the API server would. */

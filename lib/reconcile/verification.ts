@@ -1,7 +1,9 @@
 import { arrivedAtMs } from "../rollout/drift/config-drift.ts";
 import { keysOf } from "../rollout/drift/drift-plan.ts";
 import { surveyFindings } from "../rollout/drift/survey-findings.ts";
-import type { MeshObservation, ObservedPod } from "../rollout/observation.ts";
+import { meshPods } from "../rollout/mesh-pods.ts";
+import type { Answer, MeshObservation, ObservedPod } from "../rollout/observation.ts";
+import { withoutSidecar } from "../rollout/outside-guarantee.ts";
 import { conditionOf, type RolloutStatus, unmetCondition } from "../rollout/status.ts";
 import type { Wanted } from "../rollout/wanted.ts";
 import type { LookResult } from "./look-result.ts";
@@ -11,6 +13,8 @@ import { SidecarRound } from "./sidecar-round.ts";
 import { StatusKeeper, type StatusTask } from "./status-keeper.ts";
 import type { Telling } from "./telling.ts";
 
+/** How often a status is told that others have told meanwhile; after that another look is worth more. */
+const statusTries = 3;
 /** Kept for the status, the events and the answer to the queue. */
 export const reserveMs = 4_000;
 const tickMs = 250;
@@ -24,6 +28,8 @@ const relistShare = 10;
 
 export interface ToVerify extends StatusTask {
   readonly pods: readonly ObservedPod[];
+  /** What some have said before they can have had what they are to run. */
+  readonly heard?: ReadonlyMap<ObservedPod, Answer>;
 }
 
 /** Asks until every sidecar has answered or had its time, and keeps the status true meanwhile. Holds no Lease. */
@@ -33,10 +39,13 @@ export class Verification {
   readonly #number: number;
   readonly #round: SidecarRound;
   readonly #status: StatusKeeper;
+  readonly #seen: MeshObservation;
   readonly #wanted: Wanted;
   readonly #telling: Telling;
   /** Also of the pods that appear while the pass waits: a poke on one is no answer as long as the mesh is not verified. */
   readonly #everybody: boolean;
+  /** Another pass has found what this one wrote to run everywhere: that counts for as much as what this one would find. */
+  readonly #isVerifiedSince: boolean;
   /** Runs beside the asking; undefined when it is done, or nobody has asked for it. */
   #surveying: Promise<void> | undefined;
 
@@ -45,6 +54,7 @@ export class Verification {
     this.#ports = ports;
     this.#context = context;
     this.#number = number;
+    this.#seen = seen;
     this.#wanted = wanted;
     this.#telling = memory.telling;
     const isPatient = memory.writtenAtMs !== undefined || context.kind === "drift";
@@ -57,6 +67,7 @@ export class Verification {
     this.#everybody = context.kind === "drift" || !isVerified(this.#status.last, wanted);
     const { last } = this.#status;
     const convergedMs = stands(last, wanted) ? Date.parse(last.convergedAt ?? "") : undefined;
+    this.#isVerifiedSince = (convergedMs ?? 0) > (memory.writtenAtMs ?? Number.POSITIVE_INFINITY);
     this.#round.adopt(pods, {
       everybody: this.#everybody,
       suspects: memory.suspects,
@@ -64,11 +75,12 @@ export class Verification {
       writtenMs: memory.writtenAtMs,
       arrivedMs: arrivedAtMs(seen, wanted),
     });
+    for (const [pod, answer] of task.heard ?? []) this.#round.hear(pod, answer);
   }
 
   /** Writes what the status must say before anybody is asked; announces nothing yet. */
   begin(): Promise<"kept" | "conflict"> {
-    return this.#keep({ final: false, isFinished: false });
+    return this.#keepOnce({ final: false, isFinished: false });
   }
 
   /** Begins to tell what has been written; sidecars are asked meanwhile. */
@@ -79,10 +91,17 @@ export class Verification {
   /**
    * Somebody has asked for another look. While the switch is on its way the sidecars have their say first: in a mesh in
    * which nothing stands still a look follows the other, and nobody would ever tell that the switch has arrived.
+   *
+   * @param isOvertaken  asked now and then: the switch has been moved again, and nobody waits for where it was
    */
-  async glimpse(): Promise<void> {
+  async glimpse(isOvertaken: () => Promise<boolean>): Promise<void> {
     const untilMs = this.#ports.nowMs() + glimpseMs;
+    let lookMs = this.#ports.nowMs();
     while (this.#status.isSwitching && this.#round.unresolved && this.#ports.nowMs() < untilMs) {
+      if (this.#ports.nowMs() >= lookMs) {
+        if (await isOvertaken()) break;
+        lookMs = this.#ports.nowMs() + tickMs;
+      }
       await this.#round.step(tickMs);
       if ((await this.#keep({ final: false, isFinished: false })) === "conflict") break;
     }
@@ -127,11 +146,16 @@ export class Verification {
         if (number > this.#number) return result("superseded");
       }
       if (now >= relistDueMs) {
-        this.#round.adopt(await ports.readPods(), { everybody: this.#everybody, suspects: new Set() });
+        await this.#relist();
         const tookMs = ports.nowMs() - now;
         relistDueMs = now + Math.max(relistMs, relistShare * tookMs);
       }
     }
+  }
+
+  async #relist(): Promise<void> {
+    const pods = meshPods(this.#seen, await this.#ports.readPods());
+    this.#round.adopt(pods, { everybody: this.#everybody, suspects: new Set() });
   }
 
   /** What cannot be surveyed says nothing about the sidecars: the pass goes on without. */
@@ -139,6 +163,7 @@ export class Verification {
     try {
       const survey = await this.#ports.survey();
       this.#status.surveyed = { findings: surveyFindings(survey), isPartial: survey.unread.length > 0 };
+      this.#status.withoutSidecar = withoutSidecar(survey);
       this.#status.forwarderSilentMs = survey.forwarderSilentMs;
     } catch (error) {
       const problem = error instanceof Error ? error.message : String(error);
@@ -147,10 +172,21 @@ export class Verification {
     this.#surveying = undefined;
   }
 
-  /** What stands is not taken back just because it is being asked again: first every pod has its say. */
+  /** What this pass has heard is not lost because another told first what it had heard. */
   async #keep(how: Parameters<StatusKeeper["keep"]>[1]): Promise<"kept" | "conflict"> {
-    const isUndisturbed = stands(this.#status.last, this.#wanted) && this.#round.isPresumed;
-    if (isUndisturbed && !this.#status.hasToTell) return "kept";
+    for (let tries = 1; ; tries++) {
+      const kept = await this.#keepOnce(how);
+      if (kept === "kept" || tries === statusTries || !(await this.#status.catchUp())) return kept;
+      // Who told has perhaps seen pods that are newer than what this pass knows.
+      await this.#relist();
+    }
+  }
+
+  /** What stands is not taken back just because it is being asked again: first every pod has its say. */
+  async #keepOnce(how: Parameters<StatusKeeper["keep"]>[1]): Promise<"kept" | "conflict"> {
+    const { isAwaited, isUnderSuspicion } = this.#round;
+    const isPresumed = isAwaited && (this.#isVerifiedSince || !isUnderSuspicion);
+    if (isPresumed && stands(this.#status.last, this.#wanted) && !this.#status.hasToTell) return "kept";
     return this.#status.keep(this.#round.checked, how);
   }
 }

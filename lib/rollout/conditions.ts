@@ -12,11 +12,12 @@ export interface RefusedAccount {
 
 export type NextCondition = Omit<Condition, "lastTransitionTime">;
 
-export function acceptedCondition({ accepted, problems, target }: Wanted): NextCondition {
+export function acceptedCondition({ accepted, problems, target, unchecked }: Wanted): NextCondition {
   const message = problems.map((problem) => problem.message).join("; ");
   if (accepted) {
+    const doubt = unchecked === undefined ? "" : `; not checked: ${unchecked}`;
     return problems.length === 0
-      ? { type: "Accepted", status: "True", reason: "Accepted", message: `egress is ${mode(target.egress)}` }
+      ? { type: "Accepted", status: "True", reason: "Accepted", message: `egress is ${mode(target.egress)}${doubt}` }
       : { type: "Accepted", status: "True", reason: "OtherKeysKept", message };
   }
   return {
@@ -28,7 +29,7 @@ export function acceptedCondition({ accepted, problems, target }: Wanted): NextC
 }
 
 /** Where everybody is excused, being excused proves nothing. */
-export function nobodyAnswers({ counts, excused, unverified }: Tally): boolean {
+function nobodyAnswers({ counts, excused, unverified }: Tally): boolean {
   return counts.total > 0 && excused.length === counts.total && unverified.length === 0;
 }
 

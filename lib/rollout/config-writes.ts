@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { maxFencing } from "../mesh/fencing.ts";
 import { sidecarFiles } from "../mesh/names.ts";
 import { sidecarConfigName } from "../mesh/sidecar-config-name.ts";
 import {
@@ -63,9 +64,15 @@ export function isEmpty(writes: ConfigWrites): boolean {
   return writes.apply.length === 0 && !writes.injection && !writes.restamp;
 }
 
+/** What is none that anything could be written with was noted by nobody of ours. */
+function notedNumber({ rollout }: MeshObservation): number {
+  const noted = rollout?.status.fencing ?? 0;
+  return Number.isInteger(noted) && noted > 0 && noted <= maxFencing ? noted : 0;
+}
+
 /** The highest number that is known of. */
 export function highestFencing(seen: MeshObservation): number {
-  return Math.max(seen.lease?.transitions ?? 0, ...seen.configMaps.map((map) => map.fencing));
+  return Math.max(notedNumber(seen), seen.lease?.transitions ?? 0, ...seen.configMaps.map((map) => map.fencing));
 }
 
 /** More than passes take the Lease, by far, before one of them writes to every ConfigMap. */
@@ -99,7 +106,7 @@ export function orphans(
   );
 }
 
-/** Accounts of injected pods whose ConfigMap is gone and whose namespace is no longer the mesh's; one that is going starts nothing any more. */
+/** Accounts of the mesh's pods without a ConfigMap, also of namespaces that have left it; a pod that is going starts nothing any more. */
 export function unknownAccounts(wanted: Wanted, pods: readonly ObservedPod[]): readonly Account[] {
   return pods
     .filter((pod) => !pod.terminating)

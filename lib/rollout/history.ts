@@ -1,4 +1,3 @@
-import { nobodyAnswers } from "./conditions.ts";
 import { type HistoryEntry, maxHistory, type RolloutStatus } from "./status.ts";
 import type { StatusFacts } from "./status-facts.ts";
 
@@ -50,8 +49,10 @@ function finished(entry: HistoryEntry, facts: StatusFacts, { isCut }: Progress):
   // Another machine may have begun, by a clock that is ahead of this one's; the API server refuses a negative figure.
   const sinceStartMs = Math.max(0, facts.nowMs - Date.parse(entry.startedAt));
   let next = entry;
-  const { offValue, switched } = facts.tally;
-  const isEverywhere = offValue.length === 0 && !nobodyAnswers(facts.tally) && facts.refused.length === 0;
+  const { offValue, switched, counts } = facts.tally;
+  // Where nobody is waited for because all have just come or are going, somebody must have said so all the same.
+  const isHeard = switched > 0 || counts.total === 0;
+  const isEverywhere = offValue.length === 0 && isHeard && facts.refused.length === 0;
   if (isEverywhere && next.outcome === "Rolling") {
     next = { ...next, outcome: "Converged", tookMs: sinceStartMs, sidecars: switched };
   }

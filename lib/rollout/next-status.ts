@@ -9,7 +9,7 @@ import type { StatusFacts } from "./status-facts.ts";
 /** The status after a look; equal to the one before where nothing that people read has changed. */
 export function nextStatus(before: RolloutStatus, facts: StatusFacts): RolloutStatus {
   const now = new Date(facts.nowMs).toISOString();
-  const { wanted, tally } = facts;
+  const { wanted, tally, outside } = facts;
   const sameTarget = before.target?.digest === wanted.target.digest && before.target.egress === wanted.target.egress;
   const started = new Date(facts.startedMs).toISOString();
   const startedAt = sameTarget ? (before.startedAt ?? started) : started;
@@ -33,8 +33,10 @@ export function nextStatus(before: RolloutStatus, facts: StatusFacts): RolloutSt
     target: wanted.target,
     ...(isConverged ? { lastGood: { ...wanted.target, ...optional("verifiedAt", convergedAt) } } : {}),
     phase: isConverged ? "Idle" : "Rolling",
-    sidecars: tally.counts,
+    sidecars: { ...tally.counts, outsideGuarantee: outside.count },
     lagging: tally.lagging.slice(0, maxLagging),
+    outsideGuarantee: outside.pods,
+    ...optional("podsWithoutSidecar", outside.podsWithoutSidecar),
     startedAt,
     ...optional("convergedAt", convergedAt),
     ...optional("cutAt", cutAt),

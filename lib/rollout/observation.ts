@@ -1,17 +1,23 @@
 import type { SidecarAnswer } from "../envoy/verification-query.ts";
 import type { GitopsOwner } from "../mesh/gitops-owner.ts";
+import type { OutsideReason } from "../mesh/guarantee.ts";
 import type { MeshService } from "../mesh/in-mesh.ts";
 import type { MeshInjectionSpec } from "../mesh/injection.ts";
 import type { SidecarFile } from "../mesh/names.ts";
 import type { RunningSettings } from "../mesh/running-settings.ts";
+import type { OutsideService } from "../mesh/service-range.ts";
 import type { RolloutStatus } from "./status.ts";
 
 /** What one look at the API server shows of the mesh, without its pods. */
 export interface MeshObservation {
   readonly osmConfig: ObservedOsmConfig | undefined;
+  /** Those with the mesh's label, also while they are being deleted. Undefined: those of the accounts. */
+  readonly namespaces?: readonly string[];
   /** Service accounts of mesh namespaces that are not being deleted. */
   readonly accounts: readonly Account[];
   readonly services: readonly MeshService[];
+  /** Undefined where nobody has looked. */
+  readonly serviceRange?: ObservedServiceRange;
   readonly configMaps: readonly SidecarConfigMap[];
   readonly injection: MeshInjectionSpec | undefined;
   readonly rollout: ObservedRollout | undefined;
@@ -20,6 +26,16 @@ export interface MeshObservation {
 
 /** The part of it that is single objects. */
 export type Glance = Pick<MeshObservation, "osmConfig" | "injection" | "rollout" | "lease">;
+
+/** Where Services have their addresses, by the cluster's ServiceCIDR objects. */
+export interface ObservedServiceRange {
+  /** IPv4. */
+  readonly cidrs?: readonly string[];
+  /** Why these are not known. */
+  readonly why?: string;
+  /** Services of the whole cluster that are not in-mesh. */
+  readonly outside: readonly OutsideService[];
+}
 
 export interface Account {
   readonly namespace: string;
@@ -42,6 +58,7 @@ export interface SidecarConfigMap {
   readonly namespace: string;
   readonly name: string;
   readonly resourceVersion: string;
+  /** By this machine's clock. */
   readonly createdAtMs: number;
   /** From the annotation: the name may have had to be cut. */
   readonly account: string;
@@ -103,6 +120,8 @@ export interface ObservedPod {
   /** Start of the sidecar container that runs now, ms since the epoch; undefined while none runs. */
   readonly sidecarStartedAtMs: number | undefined;
   readonly poke: Poke | undefined;
+  /** Why "off means nothing gets out" does not hold for it; absent where it does. */
+  readonly outside?: readonly OutsideReason[];
 }
 
 export interface Poke {

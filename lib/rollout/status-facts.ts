@@ -2,6 +2,7 @@ import type { Testimony } from "./attribution.ts";
 import type { RefusedAccount } from "./conditions.ts";
 import type { DriftFacts } from "./drift/next-drift.ts";
 import type { ObservedOsmConfig } from "./observation.ts";
+import type { OutsideGuarantee } from "./outside-guarantee.ts";
 import type { Tally } from "./tally.ts";
 import type { Wanted } from "./wanted.ts";
 
@@ -13,6 +14,7 @@ export interface StatusFacts {
   readonly osmConfig: ObservedOsmConfig | undefined;
   readonly wanted: Wanted;
   readonly tally: Tally;
+  readonly outside: OutsideGuarantee;
   readonly refused: readonly RefusedAccount[];
   readonly drift: DriftFacts;
   /** What woke the pass. */

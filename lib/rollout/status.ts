@@ -1,3 +1,4 @@
+import type { OutsideCode } from "../mesh/guarantee.ts";
 import type { DriftStatus } from "./drift/drift-status.ts";
 
 /** `EgressRollout.status`: what people and machines read. Times are RFC 3339 with milliseconds. */
@@ -11,11 +12,17 @@ export interface RolloutStatus {
   readonly sidecars?: SidecarCounts;
   /** Pods that do not run the target, at most 20. */
   readonly lagging?: readonly Lagging[];
+  /** Pods for which "off means nothing gets out" does not hold, at most 20: those without a sidecar first, then by name. */
+  readonly outsideGuarantee?: readonly OutsidePod[];
+  /** Pods of mesh namespaces that have no sidecar, when a drift pass last looked: a part of those outside the guarantee. */
+  readonly podsWithoutSidecar?: number;
   readonly startedAt?: string;
   readonly convergedAt?: string;
   readonly cutAt?: string;
   readonly conditions?: readonly Condition[];
   readonly drift?: DriftStatus;
+  /** The last number that was given out with a Lease in the place of one that had gone: numbers are above it. */
+  readonly fencing?: number;
   /** Newest first, at most 20. */
   readonly history?: readonly HistoryEntry[];
 }
@@ -43,8 +50,15 @@ export interface SidecarCounts {
   readonly verified: number;
   readonly rejected: number;
   readonly unreachable: number;
-  /** Absent: nobody counts it yet. */
+  /** Of these sidecars' pods, and of the pods of mesh namespaces that have none; absent: nobody has counted yet. */
   readonly outsideGuarantee?: number;
+}
+
+export interface OutsidePod {
+  /** `namespace/name`. */
+  readonly pod: string;
+  /** At most 16. */
+  readonly reasons: readonly { readonly code: OutsideCode; readonly message: string }[];
 }
 
 export interface Lagging {
@@ -87,6 +101,8 @@ export interface HistoryEntry {
 
 export const maxHistory = 20;
 export const maxLagging = 20;
+export const maxOutside = 20;
+export const maxOutsideMessage = 1_024;
 export const maxUsers = 3;
 export const maxRawLength = 64;
 

@@ -19,8 +19,9 @@ export interface Tally {
   readonly uncut: readonly string[];
   /**
    * Pending or wrong, and not known to have the switch where it must be: their version may differ in other things only.
-   * Not those that started after the switch was moved and have not answered yet, while they are in time: a mesh that grows
-   * would never arrive.
+   * While they have not answered and are in time, not those that may have started after the switch was moved, nor those
+   * that are going: a question to a pod whose network comes or goes may be out for 2 s, and a mesh in which pods come and
+   * go would never arrive.
    */
   readonly offValue: readonly string[];
   /** How many are known to have the switch where it must be. */
@@ -71,11 +72,11 @@ export function tallyOf(checked: readonly CheckedPod[], before: RolloutStatus, t
     const startedMs = (pod.sidecarStartedAtMs ?? 0) + startResolutionMs;
     const startedLater = !suspect && convergedMs !== undefined && startedMs > convergedMs;
     const inTime = nowMs - sinceMs < deadlineMs;
-    const ranAtSwitch = !inTime || (pod.sidecarStartedAtMs ?? 0) <= switchedMs;
+    const ranAtSwitch = !inTime || startedMs <= switchedMs;
     if (state === "not-asked") {
       if (startedLater) continue;
       pending.push(name);
-      offValue.push(name);
+      if (ranAtSwitch && !pod.terminating) offValue.push(name);
       continue;
     }
     if (state.kind === "verified") {

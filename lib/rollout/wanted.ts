@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { type SidecarConfig, sidecarConfig } from "../envoy/sidecar-config.ts";
 import { parseBoolean } from "../mesh/boolean.ts";
 import { crowdedOut, inMeshDestinations } from "../mesh/in-mesh.ts";
-import { injectionDefaults, type MeshInjectionSpec } from "../mesh/injection.ts";
+import type { MeshInjectionSpec } from "../mesh/injection.ts";
 import {
   type ConfigProblem,
   defaultSettings,
@@ -10,12 +10,13 @@ import {
   type OsmConfig,
   parseOsmConfig,
 } from "../mesh/osm-config.ts";
-import { isAbove } from "../mesh/quantity.ts";
 import type { RunningSettings } from "../mesh/running-settings.ts";
-import { maxPlainAccountLength, sidecarConfigName } from "../mesh/sidecar-config-name.ts";
+import { reachesServices, type ServiceRange } from "../mesh/service-range.ts";
+import { sidecarConfigName } from "../mesh/sidecar-config-name.ts";
 import type { SidecarPolicy } from "../mesh/sidecar-policy.ts";
 import { type Account, accountKey, type Glance, type MeshObservation, type SidecarConfigMap } from "./observation.ts";
 import type { RolloutStatus, Target } from "./status.ts";
+import { wantedInjection } from "./wanted-injection.ts";
 
 /** What the mesh must become, derived whole from one observation. */
 export interface Wanted {
@@ -28,6 +29,8 @@ export interface Wanted {
   readonly problems: readonly ConfigProblem[];
   /** osm-config's value is a boolean. */
   readonly accepted: boolean;
+  /** What of osm-config is taken as it stands, because it could not be checked, and why. */
+  readonly unchecked?: string;
   /** What the configurations are rendered from. */
   readonly policy: SidecarPolicy;
 }
@@ -45,8 +48,9 @@ export interface WantedConfig {
  * @param extra  accounts of injected pods that neither a mesh namespace nor a ConfigMap tells of
  */
 export function wantedMesh(seen: MeshObservation, extra: readonly Account[] = []): Wanted {
-  const last = lastSettings(seen);
-  const parsed = readOsmConfig(seen, last);
+  const services = serviceRange(seen);
+  const last = lastSettings(seen, services);
+  const parsed = readOsmConfig(seen, last, services);
   const running: RunningSettings = {
     egress: parsed.egress ?? last.egress,
     permissive: parsed.settings.permissive,
@@ -64,10 +68,11 @@ export function wantedMesh(seen: MeshObservation, extra: readonly Account[] = []
     policy,
     target: { egress: running.egress, digest: targetDigest([config.digest]) },
     running,
-    injection: injectionSpec(parsed.settings, accounts),
+    injection: wantedInjection(seen, parsed.settings, services, accounts),
     configs: new Map(accounts.map((account) => [accountKey(account), { account, config }])),
     problems: [...parsed.problems, ...crowding(seen)],
     accepted: parsed.egress !== undefined,
+    ...uncheckedExclusions(seen, parsed.settings),
   };
   return withProofs(plain, unprovenConfigs(seen.rollout?.status));
 }
@@ -97,10 +102,26 @@ export function isSwitched({ osmConfig }: Pick<Glance, "osmConfig">, target: Tar
   return value !== undefined && target !== undefined && value !== target.egress;
 }
 
-function readOsmConfig(seen: MeshObservation, last: MeshSettings): OsmConfig {
-  if (seen.osmConfig) return parseOsmConfig(seen.osmConfig.data, last);
+function readOsmConfig(seen: MeshObservation, last: MeshSettings, services: ServiceRange): OsmConfig {
+  if (seen.osmConfig) return parseOsmConfig(seen.osmConfig.data, last, services);
   const message = "ConfigMap osm-config does not exist; the mesh keeps what it runs until it is back";
   return { egress: undefined, settings: last, problems: [{ key: "egress", message }] };
+}
+
+/** Unknown now, it is what it was when somebody knew. */
+function serviceRange({ serviceRange: seen, injection }: MeshObservation): ServiceRange {
+  return {
+    cidrs: seen?.cidrs ?? injection?.serviceRanges ?? [],
+    outside: new Set(seen?.outside.map(({ cidr }) => cidr)),
+  };
+}
+
+function uncheckedExclusions(
+  { serviceRange: seen }: MeshObservation,
+  { outboundCidrExclusions }: MeshSettings,
+): Pick<Wanted, "unchecked"> {
+  if (seen?.why === undefined || outboundCidrExclusions.length === 0) return {};
+  return { unchecked: `whether outbound_ip_range_exclusion_list keeps out of the Service range: ${seen.why}` };
 }
 
 function crowding({ services }: MeshObservation): readonly ConfigProblem[] {
@@ -112,7 +133,7 @@ function crowding({ services }: MeshObservation): readonly ConfigProblem[] {
 }
 
 /** What the mesh runs now: the status and the ConfigMap written last say so; egress is off if there never was a good value. */
-function lastSettings(seen: MeshObservation): MeshSettings & RunningSettings {
+function lastSettings(seen: MeshObservation, services: ServiceRange): MeshSettings & RunningSettings {
   const newest = trustedConfigMaps(seen)
     .filter((map) => map.settings !== undefined)
     .reduce<SidecarConfigMap | undefined>(
@@ -126,7 +147,8 @@ function lastSettings(seen: MeshObservation): MeshSettings & RunningSettings {
     permissive: newest?.permissive ?? defaultSettings.permissive,
     inMeshCidrs: newest?.inMeshCidrs ?? defaultSettings.inMeshCidrs,
     envoyLogLevel: injection?.envoyLogLevel ?? defaultSettings.envoyLogLevel,
-    outboundCidrExclusions: injection?.excludedRanges ?? [],
+    // What was good before anybody knew the Service range is not good for that.
+    outboundCidrExclusions: (injection?.excludedRanges ?? []).filter((cidr) => !reachesServices(cidr, services)),
     outboundPortExclusions: injection?.excludedPorts ?? [],
     sidecarResources: {
       ...(cpuRequest === undefined ? {} : { cpuRequest }),
@@ -141,22 +163,6 @@ function trustedConfigMaps(seen: MeshObservation): readonly SidecarConfigMap[] {
   const namespaces = new Set(seen.accounts.map(({ namespace }) => namespace));
   const inMesh = seen.configMaps.filter(({ namespace }) => namespaces.has(namespace));
   return inMesh.length > 0 ? inMesh : seen.configMaps;
-}
-
-/** Every field is written out, so that a key taken out of osm-config falls back to its default. */
-function injectionSpec(settings: MeshSettings, accounts: readonly Account[]): MeshInjectionSpec {
-  const standard = injectionDefaults.sidecarResources;
-  const { cpuRequest = standard.cpuRequest } = settings.sidecarResources;
-  // osm-config has no key for it, and a request above it would make every new pod invalid.
-  const cpuLimit = isAbove(cpuRequest, standard.cpuLimit) ? cpuRequest : standard.cpuLimit;
-  const long = accounts.filter((account) => account.name.length > maxPlainAccountLength).map(({ name }) => name);
-  return {
-    envoyLogLevel: settings.envoyLogLevel,
-    excludedRanges: settings.outboundCidrExclusions,
-    excludedPorts: settings.outboundPortExclusions,
-    sidecarResources: { ...standard, ...settings.sidecarResources, cpuLimit },
-    configNames: Object.fromEntries([...new Set(long)].sort().map((name) => [name, sidecarConfigName(name)])),
-  };
 }
 
 /** One text for what all accounts run; equal configurations count once, so accounts coming and going do not change it. */

@@ -158,6 +158,7 @@ describe("what is injected", () => {
         logLevel: "error",
         excludedRanges: "",
         excludedPorts: "",
+        allowUdp: "false",
         resources,
         configName: "osm-sidecar.default",
       }),
@@ -181,12 +182,20 @@ describe("what is injected", () => {
     expect(stored.spec.volumes?.find((volume) => volume.name === "osm-sidecar-config")?.configMap?.name).toBe(
       "osm-sidecar.default",
     );
+    const where = "/var/run/secrets/kubernetes.io/serviceaccount";
     expect(
-      stored.spec.initContainers?.flatMap((container) => container.volumeMounts?.map((mount) => mount.mountPath) ?? []),
-    ).toEqual(["/etc/osm-sidecar", "/run/osm-sidecar"]);
-    expect(stored.spec.containers[0]?.volumeMounts?.map((mount) => mount.mountPath)).toEqual([
-      "/var/run/secrets/kubernetes.io/serviceaccount",
+      stored.spec.initContainers?.map((container) =>
+        container.volumeMounts?.map(({ name, mountPath }) => [name, mountPath]),
+      ),
+    ).toEqual([
+      [["osm-sidecar-config", where]],
+      [
+        ["osm-sidecar-config", "/etc/osm-sidecar"],
+        ["osm-sidecar-run", "/run/osm-sidecar"],
+        ["osm-sidecar-config", where],
+      ],
     ]);
+    expect(stored.spec.containers[0]?.volumeMounts?.map((mount) => mount.mountPath)).toEqual([where]);
   });
 
   test("an account of 241 characters has its ConfigMap by its whole name", async () => {
@@ -354,6 +363,7 @@ describe("the parameter", () => {
         logLevel: "debug",
         excludedRanges: "10.1.0.0/16,192.0.2.1/32",
         excludedPorts: "6379,5432",
+        allowUdp: "false",
         resources: { limits: { memory: "128Mi" }, requests: { cpu: "10m", memory: "64Mi" } },
         configName: "osm-sidecar.default",
       }),
@@ -364,6 +374,8 @@ describe("the parameter", () => {
     { excludedRanges: ["10.0.0.0/33"] },
     { excludedRanges: ["::/0"] },
     { excludedRanges: ["0.0.0.0/0; id"] },
+    { serviceRanges: ["fd00::/108"] },
+    { systemServices: ["10.96.0.1"] },
     { excludedPorts: [0] },
     { excludedPorts: [65536] },
     { envoyLogLevel: "loud" },

@@ -61,7 +61,7 @@ describe("osm install on an API server", () => {
 
   test("a second mesh is refused", async () => {
     await expect(install({ meshName: "other" })).rejects.toThrow("a cluster has one mesh");
-    await expect(install({}, "elsewhere")).rejects.toThrow("this cluster has mesh osm in osm-system");
+    await expect(install({}, "elsewhere")).rejects.toThrow("this cluster has mesh osm in namespace osm-system");
   });
 
   test("strict mode that is on is brought up to date without its flag", async () => {
@@ -200,7 +200,7 @@ describe("osm-config is its owner's", () => {
     });
     const { said } = await install({ enableEgress: false });
     expect(await egress()).toBe("false");
-    expect(said.join("\n")).toContain("kustomize-controller owns what was changed and may set it back");
+    expect(said.join("\n")).toContain("also kept by kustomize-controller, which may set it back");
   });
 });
 

@@ -136,6 +136,7 @@ describe("what the reconciler may, with its own rights", () => {
   test.each([
     ["set", { [annotations.poke]: "abc 1" }],
     ["change", { [annotations.poke]: "abc 2" }],
+    ["fill up to 256 characters", { [annotations.poke]: "x".repeat(256) }],
     ["take away", { [annotations.poke]: null }],
   ])("%s its annotation of a pod", async (_what, changed) => {
     expect((await mergePatch(reconciler, subject, { metadata: { annotations: changed } })).status).toBe(200);
@@ -204,6 +205,12 @@ describe("what it may not, even with every right that RBAC can give", () => {
     });
     expect(refused.status).toBe(403);
     expect(messageOf(refused)).toContain(`only annotation ${annotations.poke} may change`);
+  });
+
+  test("fill a pod's annotations with a longer poke", async () => {
+    const longer = { metadata: { annotations: { [annotations.poke]: "x".repeat(257) } } };
+    const refused = await mergePatch(unbound, subject, longer);
+    expect([refused.status, messageOf(refused)]).toEqual([403, expect.stringContaining("at most 256 characters")]);
   });
 
   test("create or delete a pod", async () => {

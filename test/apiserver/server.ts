@@ -21,13 +21,22 @@ export interface ApiServer {
   /** Bearer tokens by identity name. */
   readonly tokens: Readonly<Record<string, string>>;
   readonly etcdUrl: string;
-  /** Ends the API server and starts it again on the same port and the same etcd; what it kept in memory is gone. */
-  readonly restart: () => Promise<void>;
+  /**
+   * Ends the API server and starts it again on the same port and the same etcd; what it kept in memory is gone.
+   *
+   * @param flags  instead of those that it was started with
+   */
+  readonly restart: (flags?: readonly string[]) => Promise<void>;
   readonly stop: () => Promise<void>;
 }
 
 /** For the servers to come up; 3 s are usual. */
 const startTimeoutMs = 60_000;
+
+export interface ApiServerOptions {
+  /** Added to kube-apiserver's command line. */
+  readonly flags?: readonly string[];
+}
 
 /**
  * A private etcd and kube-apiserver on loopback: no nodes, no controllers; default admission, RBAC, and one token per
@@ -38,6 +47,7 @@ const startTimeoutMs = 60_000;
 export async function startApiServer(
   binary: string,
   identities: Readonly<Record<string, Identity>>,
+  { flags = [] }: ApiServerOptions = {},
 ): Promise<ApiServer> {
   if (!existsSync(binary)) throw new Error(`no Kubernetes binary at ${binary}`);
   removeLeftovers();
@@ -80,13 +90,13 @@ export async function startApiServer(
       "--authorization-mode=RBAC",
       "--allow-privileged=true",
     ];
-    let apiServer = start("kube-apiserver", apiServerFlags);
+    let apiServer = start("kube-apiserver", [...apiServerFlags, ...flags]);
     const url = `https://127.0.0.1:${port}`;
     const certificateAuthority = await ready(url, home, children);
-    const restart = async () => {
+    const restart = async (newFlags = flags) => {
       await end(apiServer);
       children.splice(children.indexOf(apiServer), 1);
-      apiServer = start("kube-apiserver", apiServerFlags);
+      apiServer = start("kube-apiserver", [...apiServerFlags, ...newFlags]);
       await ready(url, home, children);
     };
     return { url, certificateAuthority, tokens, etcdUrl: `http://127.0.0.1:${etcdPort}`, restart, stop };

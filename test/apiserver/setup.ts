@@ -13,7 +13,25 @@ export const identities = {
   nobody: { user: "nobody", groups: [] },
   /** What a test grants, for as long as it does. */
   restarter: { user: "restarter", groups: [] },
+  editor: { user: "editor", groups: [] },
+  exempter: { user: "exempter", groups: [] },
+  /** Kubernetes' own, with the rights that the API server itself gives them. */
+  replicaSetController: controller("replicaset-controller"),
+  deploymentController: controller("deployment-controller"),
+  cronJobController: controller("cronjob-controller"),
+  jobController: controller("job-controller"),
+  /** Where all of these are one. */
+  controllerManager: { user: "system:kube-controller-manager", groups: [] },
+  /** Somebody else's controller. */
+  foreignController: { user: "system:serviceaccount:argo-rollouts:argo-rollouts", groups: ["system:serviceaccounts"] },
+  /** The same, for who has pods of the mesh. */
+  owner: { user: "owner", groups: [] },
 } as const satisfies Record<string, Identity>;
+
+function controller(account: string): Identity {
+  const groups = ["system:serviceaccounts", "system:serviceaccounts:kube-system"];
+  return { user: `system:serviceaccount:kube-system:${account}`, groups };
+}
 
 export type IdentityName = keyof typeof identities;
 

@@ -4,8 +4,6 @@ import { podPolicy, podPolicyBinding } from "#deploy/injection/pod-policy.ts";
 import { injectionBinding, injectionPolicy } from "#deploy/injection/policy.ts";
 import { meshInjection, osmNamespaceObject } from "#deploy/osm-config.ts";
 import { defaults } from "#deploy/parameters.ts";
-import type { KubeResponse } from "#lib/kube/connection.ts";
-import { objectPath } from "#lib/kube/kinds.ts";
 import type { KubeObject } from "#lib/kube/objects.ts";
 import { eventually } from "#test/eventually.ts";
 import { applyAll, bodyOf, connectAs, create, mergePatch, messageOf } from "./api.ts";
@@ -17,15 +15,6 @@ const runs: KubeObject = { ...pod("sv-on"), metadata: { name: "runs", namespace:
 /** A container with a mount of this volume. */
 function mounting(name: string, volume: string): object {
   return { name, image: "app:1", volumeMounts: [{ name: volume, mountPath: "/there" }] };
-}
-
-function debug(container: object): Promise<KubeResponse> {
-  return admin.send({
-    method: "PATCH",
-    path: `${objectPath(runs)}/ephemeralcontainers`,
-    contentType: "application/strategic-merge-patch+json",
-    body: { spec: { ephemeralContainers: [container] } },
-  });
 }
 
 beforeAll(async () => {
@@ -66,13 +55,6 @@ describe("the sidecar's volumes are the sidecar's", () => {
     const refused = await create(admin, pod("sv-on", spec), true);
     expect(refused.status).toBe(403);
     expect(messageOf(refused)).toContain(`container ${named}: must not mount osm-sidecar-config or osm-sidecar-run`);
-  });
-
-  test("by an ephemeral container: refused; one without is added", async () => {
-    const refused = await debug(mounting("spy", "osm-sidecar-run"));
-    expect(messageOf(refused)).toContain("container spy: must not mount");
-    expect(refused.status).toBe(403);
-    expect((await debug({ name: "honest", image: "app:1" })).status).toBe(200);
   });
 
   test("a pod that runs may be changed as before", async () => {

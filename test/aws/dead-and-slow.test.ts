@@ -1,13 +1,13 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { isFull } from "#test/counts.ts";
 import { eventually } from "#test/eventually.ts";
-import { isFull } from "#test/world/counts.ts";
 import { type AwsSide, planAwsSide, startAwsSide } from "./aws-side.ts";
 import { deadLetters } from "./dead-letters.ts";
 import { type EksCluster, managed } from "./eks-record.ts";
 import { EmptyMesh } from "./empty-mesh.ts";
-import { killFunctions } from "./kill-functions.ts";
+import { killFunctions } from "./function-processes.ts";
 import { freePort, loopbackPlace } from "./place.ts";
 import { putEvent } from "./put-event.ts";
 import { type StandInApiServer, startStandInApiServer } from "./stand-in-api-server.ts";

@@ -147,7 +147,7 @@ describe("nobody is asked, and the dead letter says why", () => {
       "a cluster without the tag",
       () => ask(`${other}/game`),
       "cluster-unknown",
-      "it has no tag osm-egress/managed=true",
+      "it has no tag osm-egress/managed=true, or =osm-egress-test",
     ],
     [
       "an account of which no role is known",

@@ -9,7 +9,7 @@ import { osmCommand } from "#test/world/osm-command.ts";
 import { bundle } from "../../tools/bundle.ts";
 import { type AwsSide, planAwsSide, startAwsSide } from "./aws-side.ts";
 import { type DeadLetter, deadLetters } from "./dead-letters.ts";
-import { killFunctions } from "./kill-functions.ts";
+import { killFunctions } from "./function-processes.ts";
 import { freePort, loopbackPlace } from "./place.ts";
 import { putEvent } from "./put-event.ts";
 import { type StandInApiServer, startStandInApiServer } from "./stand-in-api-server.ts";
@@ -164,7 +164,8 @@ test("a pass that throws gets its message back after the visibility that it set,
   for (const [at, start] of starts.slice(1).entries()) {
     const afterMs = start - (starts[at] ?? NaN);
     expect(afterMs).toBeGreaterThanOrEqual(visibilitySeconds * 1_000 - 500);
-    expect(afterMs).toBeLessThan(visibilitySeconds * 1_000 + 4_000);
+    // Far from the queue's own, and a busy machine starts functions late.
+    expect(afterMs).toBeLessThan(visibilitySeconds * 1_000 + 15_000);
   }
 });
 

@@ -1,12 +1,9 @@
 import { once } from "node:events";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
-import { run } from "../../tools/setup/command.ts";
+import { selfSigned } from "../self-signed.ts";
 
 export interface RecordedRequest {
   /** Ms since the epoch. */
@@ -83,17 +80,4 @@ export async function startStandInApiServer(): Promise<StandInApiServer> {
 /** @param message  as an API server words it */
 export function failed(status: number, message = `stand-in: ${status}`): ReturnType<Answerer> {
   return { status, body: { apiVersion: "v1", kind: "Status", status: "Failure", code: status, message } };
-}
-
-async function selfSigned(): Promise<{ readonly key: string; readonly cert: string }> {
-  const directory = await mkdtemp(join(tmpdir(), "osm-egress-tls-"));
-  try {
-    const [keyFile, certFile] = [join(directory, "key.pem"), join(directory, "cert.pem")];
-    const subject = ["-subj", "/CN=stand-in", "-addext", "subjectAltName=IP:127.0.0.1"];
-    const kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"];
-    await run(["openssl", "req", "-x509", ...kind, ...subject, "-keyout", keyFile, "-out", certFile]);
-    return { key: await readFile(keyFile, "utf8"), cert: await readFile(certFile, "utf8") };
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
 }

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually } from "#test/eventually.ts";
 import { type AwsSide, planAwsSide, startAwsSide } from "./aws-side.ts";
 import { type BusObserver, observe } from "./bus-observer.ts";
-import { killFunctions } from "./kill-functions.ts";
+import { killFunctions } from "./function-processes.ts";
 import { freePort, loopbackPlace } from "./place.ts";
 import { recordedCalls } from "./recorded-calls.ts";
 import { type StandInApiServer, startStandInApiServer } from "./stand-in-api-server.ts";

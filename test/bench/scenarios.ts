@@ -5,6 +5,7 @@ import { cost } from "./real/cost.ts";
 import { cuts } from "./real/cuts.ts";
 import { hops } from "./real/hops.ts";
 import { sidecars } from "./real/sidecars.ts";
+import { policies } from "./server/policies.ts";
 import { tenThousandSidecars, thousandSidecars } from "./simulated/many-sidecars.ts";
 import { bundleSizes } from "./start/bundle-sizes.ts";
 import { functionStart } from "./start/function-start.ts";
@@ -13,6 +14,7 @@ import { functionStart } from "./start/function-start.ts";
 export const scenarios: readonly Scenario[] = [
   bundleSizes,
   functionStart,
+  policies,
   sidecars,
   hops,
   apiCalls,

@@ -13,6 +13,8 @@ export interface Authority extends KeyPair {
   readonly cert: string;
   /** @param subject  OpenSSL's form, e.g. `/O=system:masters/CN=admin` */
   issueClient(name: string, subject: string): Promise<KeyPair>;
+  /** One that has been out of date since yesterday. */
+  issueExpiredClient(name: string, subject: string): Promise<KeyPair>;
   /** @param names  subject alternative names, e.g. `IP:10.254.0.2`, `DNS:kubernetes` */
   issueServer(name: string, names: readonly string[]): Promise<KeyPair>;
 }
@@ -44,9 +46,20 @@ export async function openAuthority(directory: string): Promise<Authority> {
     ...own,
     cert: await readFile(own.certFile, "utf8"),
     issueClient: (name, subject) => issue(name, subject, "clientAuth", []),
+    issueExpiredClient: (name, subject) => issueExpired(directory, own, name, subject),
     issueServer: (name, names) =>
       issue(name, `/CN=${name}`, "serverAuth", ["-addext", `subjectAltName=${names.join(",")}`]),
   };
+}
+
+async function issueExpired(directory: string, own: KeyPair, name: string, subject: string): Promise<KeyPair> {
+  const pair = pairIn(directory, name);
+  const asked = join(directory, `${name}.csr`);
+  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", pair.keyFile];
+  await run(["openssl", "req", "-new", ...key, "-subj", subject, "-out", asked]);
+  const signed = ["-CA", own.certFile, "-CAkey", own.keyFile, "-CAcreateserial"];
+  await run(["openssl", "x509", "-req", "-in", asked, ...signed, "-days", "-1", "-out", pair.certFile]);
+  return pair;
 }
 
 /** A certificate that signs itself, as the outside world's TLS site has. */

@@ -44,6 +44,7 @@ export async function startNode(world: World, binary: string, containerd: Contai
     clusterDomain: addresses.clusterDomain,
     resolvConf: join(directory, "resolv.conf"),
     podLogsDir: join(directory, "pod-logs"),
+    staticPodPath: join(directory, "static-pods"),
     volumePluginDir: join(directory, "volume-plugins"),
     crashLoopBackOff: { maxContainerRestartPeriod: "1s" },
     serializeImagePulls: false,
@@ -54,7 +55,7 @@ export async function startNode(world: World, binary: string, containerd: Contai
   };
   await writeFile(join(directory, "kubelet.json"), JSON.stringify(kubelet, undefined, 2));
   await pretendTunables(world);
-  await mkdir(join(directory, "container-logs"), { recursive: true });
+  for (const name of ["container-logs", "static-pods"]) await mkdir(join(directory, name), { recursive: true });
   // The kubelet links logs to this fixed path.
   await world.run([
     "sh",

@@ -15,7 +15,7 @@ import { seamPorts } from "./seam.ts";
 
 export const stackAccount = "111122223333";
 
-const silent = { appendKeys() {}, info() {}, warn() {}, error() {} } as unknown as Logger;
+const silent = { info() {}, warn() {}, error() {} } as unknown as Logger;
 const uncounted = { addMetadata() {}, addMetric() {} } as unknown as Metrics;
 
 /** What the reconcile function works with. */
@@ -69,6 +69,7 @@ export async function reconcileMessage(
     await runQueuedPass(event, {
       account: stackAccount,
       hide: ({ receiptHandle }) => step("hide", message, () => queue().hide(receiptHandle, deployed.hiddenMs)),
+      about: () => undefined,
       prepare: () => undefined,
       async reconcile(hint) {
         await step("connect", hint.cluster, () => undefined);

@@ -30,21 +30,27 @@ export function changesOf({ journal }: System): readonly string[] {
 
 /**
  * What may never happen, whatever befalls whom; in words, empty when nothing of it did:
- * a fencing number is given out twice or falls; a ConfigMap takes a number below its own; one is written although its bytes
- * were right already, but by a pass that had found the Lease broken; the history has one change twice.
+ * a fencing number is given out twice, or written with although a higher one was given out before it; a ConfigMap takes a
+ * number below its own; one is written although its bytes were right already, but by a pass that had found the Lease broken;
+ * the history has one change twice. A number may fall where a Lease is made late, and another one has come and gone
+ * meanwhile: whoever has it sees that, and raises it before it writes.
  */
 export function breaches({ journal, cluster }: System): readonly string[] {
   const found: string[] = [];
   const taken = journal.of("lease taken");
+  const used = new Set(journal.of("config written").map(({ fencing }) => fencing));
   for (const [at, { fencing, pass }] of taken.entries()) {
-    const before = taken[at - 1];
-    if (before && fencing <= before.fencing) found.push(`${pass} took ${fencing} after ${before.fencing}`);
+    const before = taken.slice(0, at).map((earlier) => earlier.fencing);
+    const highest = Math.max(...before, 0);
+    const isRepeated = before.includes(fencing);
+    if (isRepeated || (fencing < highest && used.has(fencing))) found.push(`${pass} took ${fencing} after ${highest}`);
   }
   const numbers = new Map<string, number>();
   for (const { object, fencing, pass, isChange } of journal.of("config written")) {
     if (fencing < (numbers.get(object) ?? 0)) found.push(`${pass} wrote ${object} with ${fencing}, which is older`);
     numbers.set(object, fencing);
-    const isTakeover = taken.some((lease) => lease.fencing === fencing && lease.wasBroken);
+    // By its holder, who may have raised the number since.
+    const isTakeover = taken.some((lease) => lease.pass === pass && lease.fencing <= fencing && lease.wasBroken);
     if (!isChange && !isTakeover) found.push(`${pass} wrote ${object} again without need`);
   }
   const history = cluster.status.history ?? [];

@@ -1,4 +1,5 @@
-import { seededRandom } from "#test/world/counts.ts";
+import { numberToExceed } from "#lib/rollout/config-writes.ts";
+import { seededRandom } from "#test/counts.ts";
 import { meshAtRest } from "../scripted/mesh.ts";
 import { deployed } from "./deployed.ts";
 import type { Fault, Faults, Step } from "./process.ts";
@@ -12,12 +13,15 @@ const deeds = {
   "write a bad value": (system: System) => system.setOsmConfig({ ...on, egress: "ture" }),
   "delete osm-config": (system: System) => system.setOsmConfig(undefined),
   "delete the Lease": ({ cluster }: System) => {
-    const written = Math.max(...[...cluster.configMaps.values()].map(({ fencing }) => fencing));
-    // A second one, before whoever followed the first has written anything, is more than the numbers provide for.
-    if ((cluster.lease?.transitions ?? 0) - written < 1_000) cluster.lease = undefined;
+    const known = [...cluster.configMaps.values()].map(({ fencing }) => fencing).concat(cluster.status.fencing ?? 0);
+    // A second one, where the status is lost as well and nothing is written, is more than the numbers provide for.
+    if ((cluster.lease?.transitions ?? 0) - Math.max(...known) < 1_000) cluster.lease = undefined;
   },
   "let a dead holder have the Lease": ({ cluster, clock }: System) => {
-    const transitions = (cluster.lease?.transitions ?? 0) + 1;
+    const transitions = numberToExceed(cluster.observe()) + 1;
+    // Before a Lease is made its number is noted.
+    if (cluster.lease === undefined && cluster.rollout)
+      cluster.rollout.status = { ...cluster.status, fencing: transitions };
     const resourceVersion = cluster.nextVersion();
     cluster.lease = { resourceVersion, holder: "dead", transitions, renewedAtMs: clock.nowMs(), marked: false };
   },

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { conditionOf } from "#lib/rollout/status.ts";
-import { isFull, seededRandom } from "#test/world/counts.ts";
+import { isFull, seededRandom } from "#test/counts.ts";
 import { breaches, busiestMinute, endOf, takeovers, unaccounted, writesAfterwards } from "./laws.ts";
 import { allDeeds, type Plan, type Run, randomRun } from "./random-run.ts";
 

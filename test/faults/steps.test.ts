@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { isFull } from "#test/world/counts.ts";
+import { isFull } from "#test/counts.ts";
 import { breaches, busiestMinute, changesOf, endOf, takeovers, unaccounted, writesAfterwards } from "./laws.ts";
 import type { Fault, Step } from "./process.ts";
 import { runScenario, scenarios } from "./scenarios.ts";

@@ -1,4 +1,4 @@
-import { readdir } from "node:fs/promises";
+import { chmod, chown, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type BuiltImage, ensureImage } from "#deploy/images/build.ts";
 import type { Tree } from "#deploy/images/tree.ts";
@@ -8,6 +8,8 @@ import { ensureGo } from "../../tools/setup/go.ts";
 
 /** What test pods run: a shell with busybox's tools, and `probe`, which by the name `try` speaks to people. */
 export const testAppImage = "osm-egress/test-app:test";
+/** The same, run as the sidecar's user unless the pod says another. */
+export const sidecarUserImage = "osm-egress/test-app-1500:test";
 export const pauseImage = "osm-egress/pause:test";
 
 const source = join(import.meta.dirname, "probe");
@@ -42,6 +44,10 @@ async function fillTestApp(tree: Tree, probe: string): Promise<void> {
   for (const name of applets.split(" ")) await tree.link(`/bin/${name}`, "busybox");
   await tree.file("/bin/probe", probe, 0o755);
   await tree.link("/bin/try", "probe");
+  // The same with the setuid bit, of the sidecar's user.
+  await tree.file("/bin/probe-1500", probe);
+  await chown(join(tree.root, "/bin/probe-1500"), 1500, 1500);
+  await chmod(join(tree.root, "/bin/probe-1500"), 0o4755);
   await tree.text(
     "/etc/passwd",
     "root:x:0:0:root:/:/bin/sh\nosm:x:1500:1500:osm:/:/bin/sh\napp:x:1000:1000:app:/:/bin/sh\n",
@@ -49,6 +55,17 @@ async function fillTestApp(tree: Tree, probe: string): Promise<void> {
   await tree.text("/etc/group", "root:x:0:\nosm:x:1500:\napp:x:1000:\n");
   await tree.text("/www/index.html", "hello from the mesh\n");
   await tree.directory("/tmp", { uid: 0, mode: 0o1777 });
+}
+
+/** Not in every cluster. */
+export async function ensureSidecarUserImage(progress?: Progress): Promise<BuiltImage> {
+  const probe = await ensureProbe(progress);
+  const inputs = [probe, "/bin/busybox", import.meta.filename];
+  return ensureImage(
+    { reference: sidecarUserImage, command: ["/bin/probe", "server"], user: "1500:1500" },
+    [{ inputs, fill: (tree) => fillTestApp(tree, probe) }],
+    progress,
+  );
 }
 
 export async function ensureTestImages(progress?: Progress): Promise<readonly BuiltImage[]> {

@@ -2,11 +2,11 @@ import { randomUUID } from "node:crypto";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { parseHint } from "#lib/events/hint-event.ts";
+import { isFull } from "#test/counts.ts";
 import type { ScriptedCluster } from "../scripted/cluster.ts";
 import { meshAtRest } from "../scripted/mesh.ts";
 import { runPass, startPass } from "../scripted/pass.ts";
 
-const isFull = process.env["OSM_TEST_COUNTS"] === "full";
 const names = ["shop", "bank", "game"] as const;
 type Name = (typeof names)[number];
 const permissive_traffic_policy_mode = "true";

@@ -3,12 +3,12 @@ import { expect, test } from "vitest";
 import { parseBoolean } from "#lib/mesh/boolean.ts";
 import type { PassOutcome } from "#lib/reconcile/pass.ts";
 import { conditionOf } from "#lib/rollout/status.ts";
+import { isFull } from "#test/counts.ts";
 import type { ScriptedCluster } from "../scripted/cluster.ts";
 import { meshAtRest } from "../scripted/mesh.ts";
 import { runPass, startPass, unfinished, writesOf } from "../scripted/pass.ts";
 import type { Fates } from "../scripted/ports.ts";
 
-const isFull = process.env["OSM_TEST_COUNTS"] === "full";
 const permissive_traffic_policy_mode = "true";
 
 /** Request and answer each take their time, another one at every call; a pass may be killed at one of them. */

@@ -6,9 +6,10 @@ import { inMeshDestinations, type MeshService } from "#lib/mesh/in-mesh.ts";
 import { sidecarFiles } from "#lib/mesh/names.ts";
 import { type MeshSettings, parseOsmConfig } from "#lib/mesh/osm-config.ts";
 import { wantedMesh } from "#lib/rollout/wanted.ts";
+import { isFull } from "#test/counts.ts";
 import { meshSeen } from "../scripted/world-at-rest.ts";
 
-const numRuns = process.env["OSM_TEST_COUNTS"] === "full" ? 10_000 : 300;
+const numRuns = isFull ? 10_000 : 300;
 const octet = fc.nat(255);
 const port = fc.integer({ min: 1, max: 65_535 });
 const service: fc.Arbitrary<MeshService> = fc.record({

@@ -37,6 +37,7 @@ export class ScriptedCluster {
   surveyed: Omit<Survey, "atMs"> = {
     place: meshPlace,
     image: { wanted: undefined },
+    injects: true,
     namespaces: [],
     pods: [],
     guards: [],
@@ -146,6 +147,7 @@ export class ScriptedCluster {
     const { lease } = this;
     return structuredClone({
       osmConfig: this.#osmConfig && { uid: "uid-osm-config", egressManager: "kubectl-patch", ...this.#osmConfig },
+      namespaces: [...this.namespaces].filter(([, state]) => state !== "unlabelled").map(([name]) => name),
       accounts: this.accounts.filter(inMesh),
       services: this.services.filter(inMesh),
       configMaps: [...this.configMaps.values()],

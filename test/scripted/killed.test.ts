@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { EgressError } from "#lib/errors.ts";
 import type { PassOutcome } from "#lib/reconcile/pass.ts";
 import { conditionOf } from "#lib/rollout/status.ts";
+import { isFull } from "#test/counts.ts";
 import type { ScriptedCluster } from "./cluster.ts";
 import { meshAtRest } from "./mesh.ts";
 import { runPass, unfinished, writesOf } from "./pass.ts";
@@ -68,7 +69,7 @@ async function expectRight(cluster: ScriptedCluster, { to }: Scenario): Promise<
 }
 
 /** Every pair in a long run. */
-const stride = process.env["OSM_TEST_COUNTS"] === "full" ? 1 : 3;
+const stride = isFull ? 1 : 3;
 
 describe.each(scenarios)("$name", { timeout: 60_000 }, (scenario) => {
   test("killed at any call, before or after it was carried out: the next pass ends it", async () => {

@@ -366,6 +366,8 @@ const rows: readonly Row[] = [
       cluster.storeConfigMap({ ...cluster.configMap("shop/osm-sidecar.db"), fencing: 41 });
     },
     writes: [
+      // Its number is noted before it is given out.
+      "status Idle off 3/3 AllVerified AllVerified",
       "take 1042",
       ...applied("off", 1042),
       ...pokedAll,

@@ -29,6 +29,8 @@ export class ScriptedPod {
   /** Connections that no drain ends. */
   stuckConnections = 0;
   pokes = 0;
+  /** What takes it out of the guarantee. */
+  outside: ObservedPod["outside"];
   #files: Files | undefined;
   #runs = "";
   #egress = false;
@@ -103,11 +105,12 @@ export class ScriptedPod {
     }
     this.#runs = version;
     const egress = opensEgress(this.#files);
-    if (this.#egress && !egress) this.#cut();
+    if (this.#egress && !egress) this.drain();
     this.#egress = egress;
   }
 
-  #cut(): void {
+  /** As when what let traffic out goes. */
+  drain(): void {
     this.sendingConnections = 0;
     this.#draining++;
     this.#clock.after(drainMs, () => {
@@ -141,8 +144,9 @@ export class ScriptedPod {
   }
 
   get observed(): ObservedPod {
-    const { namespace, name, uid, account, configMap, terminating, sidecarStartedAtMs, poke } = this;
-    return { namespace, name, uid, account, configMap, terminating, sidecarStartedAtMs, poke };
+    const { namespace, name, uid, account, configMap, terminating, sidecarStartedAtMs, poke, outside } = this;
+    const seen = { namespace, name, uid, account, configMap, terminating, sidecarStartedAtMs, poke };
+    return { ...seen, ...(outside === undefined ? {} : { outside }) };
   }
 }
 

@@ -49,6 +49,21 @@ test("a connection that does not go is never called cut, and the pass ends nonet
   expect(cluster.status.cutAt).toBeUndefined();
 });
 
+test("a sidecar that was opened and is closed again long after its poke drains: the check that finds it so waits for that", async () => {
+  const cluster = await meshAtRest();
+  const pod = cluster.pod("shop/web-1");
+  const { rollout } = cluster;
+  if (!rollout) throw new Error("no rollout");
+  // Another pass has put it right, and has found it verified a second ago.
+  pod.drain();
+  const convergedAt = new Date(cluster.clock.nowMs()).toISOString();
+  cluster.rollout = { ...rollout, status: { ...rollout.status, convergedAt } };
+  await cluster.clock.pass(1_000);
+  expect(await runPass(cluster, { kind: "drift" })).toMatchObject({ kind: "settled" });
+  expect(conditionOf(cluster.status, "EgressCut")).toMatchObject({ status: "True" });
+  expect(await cluster.clock.run(pod.answer())).toMatchObject({ says: { draining: 0 } });
+});
+
 test("a stopped sidecar is poked again 1, 2 and 4 s on, waited for 30 s, named, and taken up when it is back", async () => {
   const cluster = await meshAtRest();
   cluster.pod("shop/web-1").stopped = true;

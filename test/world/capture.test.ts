@@ -62,6 +62,39 @@ describe("capture.sh", () => {
     expect(stdout.match(/-d (\S+) -p udp/g)).toEqual(["-d 10.96.0.10/32 -p udp", "-d 10.0.0.2/32 -p udp"]);
   });
 
+  test("run again in the same network, it lets the name servers through that it found the first time, and no other", async () => {
+    const rules = "iptables-save | grep -v '^#'";
+    const again = "echo nameserver 192.0.2.1 >/etc/resolv.conf; capture '' '' | grep -o 'name servers: .*'";
+    const resolvConf = "nameserver 10.96.0.10\nnameserver 10.0.0.2\n";
+    const { stdout } = await inNamespace(`capture '' '' >/dev/null; ${rules}; echo -- ; ${again}; ${again}; ${rules}`, {
+      resolvConf,
+    });
+    const [first, second] = stdout.split("--\n");
+    const said = "name servers: 10.96.0.10 10.0.0.2\n";
+    expect(first).toContain("-d 10.0.0.2/32 -p udp");
+    expect(second).toBe(`${said}${said}${first}`);
+  });
+
+  test("a chain of our name that nothing leads to counts for nothing", async () => {
+    const before = "iptables -N PROXY_REFUSE; iptables -A PROXY_REFUSE -d 192.0.2.1 -p udp --dport 53 -j RETURN";
+    const { stdout } = await inNamespace(`${before}; capture '' '' >/dev/null; iptables -S PROXY_REFUSE`);
+    expect(stdout.match(/-d (\S+) -p udp/g)).toEqual(["-d 10.96.0.10/32 -p udp"]);
+  });
+
+  test("UDP is allowed only where it is asked for, over IPv4, and not to the sidecar", async () => {
+    const rules = async (allowUdp: string) => {
+      const commands = `capture "" "" ${allowUdp} >/dev/null; iptables -S PROXY_REFUSE; ip6tables -S PROXY_REFUSE`;
+      return (await inNamespace(commands)).stdout.trim().split("\n");
+    };
+    const refused = await rules("false");
+    expect(await rules("")).toEqual(refused);
+    const allowed = await rules("true");
+    expect(allowed.filter((rule) => !refused.includes(rule))).toEqual(["-A PROXY_REFUSE -p udp -j RETURN"]);
+    expect(allowed.indexOf("-A PROXY_REFUSE -p udp -j RETURN")).toBeGreaterThan(
+      allowed.findIndex((rule) => rule.includes("--uid-owner 1500")),
+    );
+  });
+
   test.each([
     ["10.0.0.0/33", ""],
     ["300.0.0.0/8", ""],
@@ -71,8 +104,9 @@ describe("capture.sh", () => {
     ["", "65536"],
     ["", "http"],
     ["", "1 2"],
-  ])("arguments %j %j: it fails", async (ranges, ports) => {
-    const { exitCode, stderr } = await inNamespace(`capture '${ranges}' '${ports}'`);
+    ["", "", "yes"],
+  ])("arguments %j %j %j: it fails", async (ranges, ports, allowUdp = "") => {
+    const { exitCode, stderr } = await inNamespace(`capture '${ranges}' '${ports}' '${allowUdp}'`);
     expect([exitCode, stderr.includes("capture: ")]).toEqual([1, true]);
   });
 
@@ -80,8 +114,8 @@ describe("capture.sh", () => {
     writeFileSync(join(directory, program), "#!/bin/sh\nexit 4\n", { mode: 0o755 });
     const outcome = await inNamespace(`capture "" ""`, { path: directory });
     rmSync(join(directory, program));
-    // iptables itself is only asked whether our rule is there: unable to tell, it is put in.
-    expect(outcome.exitCode).toBe(program === "iptables" ? 0 : 1);
+    // Of iptables itself it is only asked what stands: unable to tell, it could let through what is not to be.
+    expect(outcome.exitCode).toBe(1);
   });
 
   test("without a resolv.conf it fails", async () => {

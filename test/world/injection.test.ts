@@ -6,6 +6,7 @@ import { bundle } from "../../tools/bundle.ts";
 import { patchEgress } from "./mesh-pods.ts";
 import { type OsmCommand, osmCommand } from "./osm-command.ts";
 import { probeOnce } from "./probe.ts";
+import { podKindsSuite } from "./suites/pod-kinds.ts";
 
 const shop = "shop";
 const image = "osm-egress/test-app:test";
@@ -133,39 +134,9 @@ describe("traffic of an injected pod", () => {
   });
 });
 
-describe("pods of every kind start, captured", () => {
-  const limits = { cpu: "100m", memory: "64Mi" };
+describe("pods of every kind", () => podKindsSuite(() => ({ world, cluster, osm })));
 
-  test.each<[string, object]>([
-    ["runs-as-non-root", { securityContext: { runAsNonRoot: true, runAsUser: 1000 } }],
-    ["guaranteed", { containers: [{ name: "app", image, resources: { limits } }] }],
-    ["seccomp", { securityContext: { seccompProfile: { type: "RuntimeDefault" } } }],
-    ["fs-group", { securityContext: { fsGroup: 2000, supplementalGroups: [3000] } }],
-    ["no-token", { automountServiceAccountToken: false }],
-    ["one-process-space", { shareProcessNamespace: true }],
-  ])("%s", async (name, spec) => {
-    await cluster.apply(pod(name, spec));
-    await ready(name);
-    const { tcp } = world.outside.sites;
-    expect(await reaches(name, "tcp", tcp.target)).toBe(false);
-    expect(await reaches(name, "tcp", "127.0.0.1:8081")).toBe(true);
-  });
-
-  test("an init container of the pod's own is captured already", async () => {
-    const { tcp } = world.outside.sites;
-    const own = { name: "own", image, command: ["sh", "-c", `/bin/probe -timeout 2s tcp ${tcp.target}; true`] };
-    await cluster.apply(pod("with-init", { initContainers: [own] }));
-    await ready("with-init");
-    expect(await cluster.kubectl("logs", "-n", shop, "with-init", "-c", "own")).toContain('"event":"failed"');
-  });
-
-  test("a pod that ends, ends: the sidecar goes with it", async () => {
-    await cluster.apply(
-      pod("job", { restartPolicy: "Never", containers: [{ name: "app", image, command: ["true"] }] }),
-    );
-    await cluster.kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/job", "-n", shop, "--timeout=60s");
-  });
-
+describe("pods that are not injected", () => {
   test("the host's network is left alone", async () => {
     await cluster.apply(
       pod("on-host", { hostNetwork: true, containers: [{ name: "app", image, command: ["sleep", "600"] }] }),
@@ -190,6 +161,61 @@ describe("pods of every kind start, captured", () => {
     await cluster.apply(pod("opted-out", {}, { [annotations.injection]: "disabled" }));
     await ready("opted-out");
     expect(await reaches("opted-out", "tcp", world.outside.sites.tcp.target)).toBe(true);
+  });
+});
+
+describe("a pod's own exclusions", () => {
+  /** What a Deployment of one pod says of its pod. */
+  const workload = (name: string, podAnnotations: Readonly<Record<string, string>>) => ({
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: { name, namespace: shop },
+    spec: {
+      selector: { matchLabels: { app: name } },
+      template: {
+        metadata: { labels: { app: name }, annotations: podAnnotations },
+        spec: { terminationGracePeriodSeconds: 1, containers: [{ name: "app", image }] },
+      },
+    },
+  });
+
+  test("open what they name, and UDP, in that pod alone; its controller needs the namespace's leave", async () => {
+    const { http, tls } = world.outside.sites;
+    const given = {
+      [annotations.excludedRanges]: `${http.address}/32`,
+      [annotations.excludedPorts]: String(tls.port),
+      [annotations.allowUdp]: "true",
+    };
+    await cluster.apply(workload("exempt", given));
+    const ofExempt = ["-n", shop, "-l", "app=exempt"];
+    await expect
+      .poll(() => cluster.kubectl("get", "deployment", "-n", shop, "exempt", "-o", "jsonpath={.status.conditions}"), {
+        timeout: 20_000,
+      })
+      .toContain("system:serviceaccount:kube-system:deployment-controller lacks verb exempt");
+    expect(await cluster.kubectl("get", "replicasets,pods", ...ofExempt, "-o", "name")).toBe("");
+
+    await cluster.kubectl("annotate", "namespace", shop, `${annotations.allowExemptPods}=true`);
+    await cluster.kubectl("rollout", "status", "deployment/exempt", "-n", shop, "--timeout=90s");
+    const name = await cluster.kubectl("get", "pods", ...ofExempt, "-o", "jsonpath={.items[0].metadata.name}");
+    expect(await open(name)).toEqual(["HTTP", "TLS", "UDP"]);
+    expect(await open("plain")).toEqual([]);
+    await cluster.kubectl("delete", "deployment", "-n", shop, "exempt");
+  });
+
+  test("keep out of the Service range that the cluster has, which a pass has read", async () => {
+    await must("reconcile");
+    const dns = (
+      await cluster.kubectl("get", "service", "-n", "kube-system", "-o", "jsonpath={.items[0].spec.clusterIP}")
+    ).trim();
+    const refused = (range: string) =>
+      cluster.apply(pod("reaching", {}, { [annotations.excludedRanges]: range })).then(() => "created", String);
+    const range = (await cluster.kubectl("get", "servicecidr", "kubernetes", "-o", "jsonpath={.spec.cidrs[0]}")).trim();
+    await expect
+      .poll(() => refused(range), { timeout: 10_000 })
+      .toContain(`is in the cluster's Service range ${range}`);
+    expect(await refused(`${dns}/32`)).toBe("created");
+    await cluster.kubectl("delete", "pod", "-n", shop, "reaching", "--wait=false");
   });
 });
 

@@ -1,9 +1,12 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { images } from "#deploy/images.ts";
+import type { ConfigView } from "#lib/cli/proxy-views.ts";
+import type { UninstallReport } from "#lib/cli/uninstall/report.ts";
 import { eventually } from "#test/eventually.ts";
 import { isCut, podsWithinMs } from "./expect-status.ts";
-import { podsOf } from "./mesh-pods.ts";
+import { podOf, podsOf } from "./mesh-pods.ts";
 import { type MeshWorld, startMeshWorld } from "./mesh-world.ts";
+import { probeOnce } from "./probe.ts";
 import { appSpec } from "./sample-mesh.ts";
 
 const shop = "shop";
@@ -119,13 +122,67 @@ test("a Deployment that does not come up ends the run: it is named with its reas
   const untouched = await pods("late-c");
   expect(untouched.map(({ sidecar }) => sidecar)).toEqual([older]);
 
-  const result = await osm("restart", "--outdated", "-n", shop, "--timeout", "8");
+  const result = await osm("restart", "--outdated", "-n", shop, "--timeout", "15");
   expect(result.exitCode).toBe(1);
   expect(result.stderr).toMatch(
-    /Deployment shop\/late-b did not come up: not within 8 s: .*container app is not ready/,
+    /Deployment shop\/late-b did not come up: not within 15 s: .*container app is not ready/,
   );
   expect(result.stderr).toContain("Unhealthy: Readiness probe failed");
   expect(result.stdout).toMatch(/shop\/late-a .* restarted\n.*shop\/late-b .* failed\n.*shop\/late-c .* not-begun/);
   expect((await pods("late-a")).map(({ sidecar }) => sidecar)).toEqual([image]);
   expect(await pods("late-c")).toEqual(untouched);
+});
+
+test("osm proxy get: what a sidecar says, what it is to run, and that it does", async () => {
+  const { pod } = await podOf(mesh.cluster, shop, "current");
+  const get = async (query: string) => {
+    const { exitCode, stdout, stderr } = await mesh.osm("proxy", "get", query, `${shop}/${pod}`);
+    expect([query, exitCode, stderr]).toEqual([query, 0, ""]);
+    return stdout;
+  };
+  expect(await get("ready")).toBe("LIVE\n");
+  expect(await get("prometheus")).toContain("envoy_server_live");
+  expect(await get("stats")).toContain('"listener_manager.lds.version_text"');
+  expect(await get("listeners")).toContain('"egress-refused"');
+  const { version, sidecar } = JSON.parse(await get("config")) as ConfigView;
+  expect([version, sidecar]).toEqual([expect.stringMatching(/^off-/), expect.objectContaining({ runsIt: true })]);
+});
+
+// The last one: it takes the mesh away.
+test("osm uninstall: refused, then by force with every sidecar open, then clean once their pods are gone", async () => {
+  const { cluster, osm } = mesh;
+  const from = await podOf(cluster, shop, "current");
+  const reaches = async () => {
+    return (await probeOnce(cluster, from, "http", `http://${mesh.world.outside.sites.http.target}/`)).reached;
+  };
+  expect(await reaches()).toBe(false);
+  const refused = await osm("uninstall");
+  expect([refused.exitCode, refused.stdout]).toEqual([1, expect.stringMatching(/Deployment shop\/current +1 /)]);
+  expect(refused.stderr).toContain("osm namespace remove shop");
+  expect(await reaches()).toBe(false);
+
+  const forced = await osm("uninstall", "--force", "-o", "json");
+  const { opened, outcome, kept } = JSON.parse(forced.stdout) as UninstallReport;
+  expect([forced.exitCode, outcome, opened?.missing, opened?.verified]).toEqual([3, "uninstalled", [], opened?.total]);
+  expect(opened?.total).toBeGreaterThanOrEqual(5);
+  expect(kept).toContain("ConfigMap shop/osm-sidecar.default");
+  expect(await reaches()).toBe(true);
+  // It starts again by itself, from the ConfigMap that has stayed.
+  await cluster.signal(from.namespace, from.pod, "envoy", "SIGKILL");
+  await expect.poll(reaches, { timeout: 20_000 }).toBe(true);
+
+  await cluster.kubectl("scale", "deployment/late-b", "--replicas=0", "-n", shop);
+  await cluster.kubectl("rollout", "restart", "deployment", "-n", shop);
+  const names = ["current", "early", "late-a", "late-c", "older"];
+  await running(...names);
+  for (const name of names) expect((await pods(name)).map(({ sidecar }) => sidecar)).toEqual([null]);
+  const configs = () => cluster.kubectl("get", "cm", "-A", "-l", "openservicemesh.io/sidecar-config", "-o", "name");
+  expect(await configs()).toContain("osm-sidecar.default");
+  // Pods that are being deleted still mount it.
+  const again = await eventually("nothing is left for pods", async () => {
+    const result = await osm("uninstall");
+    return result.exitCode === 0 && result;
+  });
+  expect(again.stdout).toContain("There is no mesh [osm]");
+  expect(await configs()).toBe("");
 });

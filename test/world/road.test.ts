@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe } from "vitest";
-import { isFull } from "./counts.ts";
+import { isFull } from "#test/counts.ts";
 import { type MeshWorld, startMeshWorld } from "./mesh-world.ts";
 import { badValuesSuite } from "./suites/bad-values.ts";
 import { churnSuite } from "./suites/churn.ts";

@@ -168,7 +168,8 @@ function contentOf(text: string | undefined, digest: string): string {
   return `version ${version}`.slice(0, maxTextLength).toWellFormed();
 }
 
-function versionOf(text = ""): string | undefined {
+/** Of a file of a sidecar's ConfigMap: the version that it calls itself. */
+export function versionOf(text = ""): string | undefined {
   return /"version_info"\s*:\s*"([^"]*)"/.exec(text)?.[1];
 }
 

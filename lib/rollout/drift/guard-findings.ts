@@ -1,4 +1,4 @@
-import { commandManager } from "../../mesh/field-manager.ts";
+import { installManager } from "../../mesh/field-manager.ts";
 import { type FieldPath, newestFirst, timeOf, valueAt, writersOf } from "../../mesh/managed-fields.ts";
 import type { MeshPlace } from "../../mesh/names.ts";
 import { registryOf } from "../../mesh/sidecar-image.ts";
@@ -56,7 +56,7 @@ export function imageFindings({ wanted, instead }: InstalledImage, place: MeshPl
 /** Who owns the field; else who wrote the object last, but for the installation itself. */
 function traceOf(found: GuardObject, path: FieldPath, object: GuardObject, now: string): Pick<Finding, "by" | "since"> {
   const writes = writesOf(found);
-  const others = newestFirst(writes.filter(({ manager }) => manager !== commandManager));
+  const others = newestFirst(writes.filter(({ manager }) => manager !== installManager));
   const write = writersOf(writes, path, object)[0] ?? others[0];
   const created = found.metadata["creationTimestamp"];
   return {

@@ -24,6 +24,11 @@ export function isGuard({ kind }: GuardObject): boolean {
   return guardKinds.includes(kind);
 }
 
+/** Whether it is part of what injects: of a kind that an API server before Kubernetes 1.36 does not serve. */
+export function isInjecting({ kind }: Pick<GuardObject, "kind">): boolean {
+  return kind.startsWith("MutatingAdmissionPolicy");
+}
+
 /** `ClusterRole osm-reconciler`, `Role osm-system/osm-reconciler`. */
 export function objectName({ kind, metadata: { name, namespace } }: GuardObject): string {
   return `${kind} ${namespace === undefined ? name : `${namespace}/${name}`}`;

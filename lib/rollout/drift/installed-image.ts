@@ -1,4 +1,4 @@
-import { commandManager } from "../../mesh/field-manager.ts";
+import { installManager } from "../../mesh/field-manager.ts";
 import { type FieldPath, valueAt, writersOf } from "../../mesh/managed-fields.ts";
 import { type GuardObject, writesOf } from "./guard-object.ts";
 
@@ -42,5 +42,5 @@ function textAt(object: GuardObject | undefined, path: FieldPath): string | unde
 }
 
 function isInstalled(object: GuardObject | undefined, path: FieldPath): boolean {
-  return writersOf(writesOf(object), path, object)[0]?.manager === commandManager;
+  return writersOf(writesOf(object), path, object)[0]?.manager === installManager;
 }

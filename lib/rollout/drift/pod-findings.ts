@@ -2,13 +2,13 @@ import { isToBeInjected } from "../../mesh/injection-rule.ts";
 import { sidecar } from "../../mesh/names.ts";
 import type { Finding } from "./finding.ts";
 import { nothing, objectText, valueTexts } from "./finding-text.ts";
-import { restartCommand } from "./repairs.ts";
+import { injectCommand, restartCommand } from "./repairs.ts";
 import type { Survey, SurveyedPod } from "./survey.ts";
 
 /** Pods that should have a sidecar and have none, and those whose sidecar is not the installed one. */
-export function podFindings({ pods, namespaces, image, place, atMs }: Survey): readonly Finding[] {
+export function podFindings({ pods, namespaces, image, place, injects, atMs }: Survey): readonly Finding[] {
   const byName = new Map(namespaces.map((namespace) => [namespace.name, namespace]));
-  const repair = restartCommand(place);
+  const repair = injects ? restartCommand(place) : injectCommand(place);
   return pods.flatMap((pod) => {
     const namespace = byName.get(pod.namespace);
     const object = objectText(`Pod ${pod.namespace}/${pod.name}`);

@@ -10,6 +10,12 @@ export function restartCommand({ osmNamespace }: MeshPlace): string {
   return ["osm restart --outdated", ...meshFlags({ meshName: meshPlace.meshName, osmNamespace })].join(" ");
 }
 
+/** Where the API server does not inject: a restart would bring pods as their template has them. */
+export function injectCommand({ osmNamespace }: MeshPlace): string {
+  const flags = meshFlags({ meshName: meshPlace.meshName, osmNamespace });
+  return ["osm inject -f FILE", ...flags, "| kubectl apply -f -"].join(" ");
+}
+
 /** Writes back what is only detected, or waits for its backoff. */
 export function correctCommand(place: MeshPlace): string {
   return ["osm reconcile --correct", ...meshFlags(place)].join(" ");

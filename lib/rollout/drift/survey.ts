@@ -9,6 +9,8 @@ export interface Survey {
   /** When it was made, by the API server's clock, as all times in it: ms since the epoch. */
   readonly atMs: number;
   readonly image: InstalledImage;
+  /** The API server can put sidecars into pods by itself. False: they are in the manifests, or nowhere. */
+  readonly injects: boolean;
   /** With the mesh's label, and not being deleted. */
   readonly namespaces: readonly InjectionNamespace[];
   /** Of the whole cluster, neither finished nor being deleted. */
@@ -49,6 +51,9 @@ export interface SurveyedForwarder {
   /** As its Lease has it; undefined while it has never been healthy, or the Lease is gone. */
   readonly renewedAtMs: number | undefined;
 }
+
+/** What the two lists are called where they are unread. */
+export const surveyedLists = { namespaces: "mesh namespaces", pods: "pods" } as const;
 
 export interface Unread {
   /** As a Finding names it. */

@@ -1,6 +1,7 @@
 import { type InjectionNamespace, type InjectionPod, isInMesh, isToBeInjected } from "../../mesh/injection-rule.ts";
-import type { MeshPlace } from "../../mesh/names.ts";
+import { injectCommand } from "../drift/repairs.ts";
 import type { WorkloadRef } from "./groups.ts";
+import type { WantedSidecar } from "./outdated.ts";
 
 /** A workload as the API server has it: its template, how its pods are replaced, and how far that is. */
 export interface Workload extends WorkloadRef {
@@ -9,6 +10,8 @@ export interface Workload extends WorkloadRef {
   /** Generation that the numbers below are about. */
   readonly observedGeneration: number;
   readonly template: InjectionPod;
+  /** Of the injected containers in the template itself, as `osm inject` has put them there; empty where none are. */
+  readonly templateImages: readonly string[];
   /** `RollingUpdate`, `Recreate` or `OnDelete`. */
   readonly strategy: string;
   readonly paused: boolean;
@@ -28,13 +31,26 @@ export function workloadText({ kind, namespace, name }: Pick<WorkloadRef, "kind"
   return `${kind} ${namespace}/${name}`;
 }
 
-/** Why a restart would not bring all its pods the sidecar, and what to do instead; undefined where it would. */
-export function obstacle(workload: Workload, namespace: InjectionNamespace, place: MeshPlace): string | undefined {
+/**
+ * Why a restart would not bring all its pods the sidecar, and what to do instead; undefined where it would.
+ *
+ * @param injects  the API server puts the sidecar into new pods; else they are as their template has them
+ */
+export function obstacle(
+  workload: Workload,
+  namespace: InjectionNamespace,
+  { image, place }: WantedSidecar,
+  injects: boolean,
+): string | undefined {
   if (!isInMesh(namespace, place)) {
     return `namespace ${namespace.name} is not in the mesh any more: new pods would come without a sidecar`;
   }
   if (!isToBeInjected(namespace, workload.template, place)) {
     return "its pod template wants no sidecar, or cannot have one: new pods would come without";
+  }
+  const { templateImages } = workload;
+  if (!injects && !(templateImages.length > 0 && templateImages.every((it) => it === image))) {
+    return `the API server does not inject, and its pod template has ${templateImages[0] ?? "no sidecar"}: ${injectCommand(place)}`;
   }
   if (workload.paused) return "it is paused: kubectl rollout resume, then again";
   if (workload.strategy === "OnDelete") return "its update strategy is OnDelete: delete its pods one by one";
@@ -42,6 +58,18 @@ export function obstacle(workload: Workload, namespace: InjectionNamespace, plac
     return `its update strategy has partition ${workload.partition}: pods below that would stay; delete these one by one`;
   }
   return undefined;
+}
+
+/** What brings all its pods successors without a sidecar, once nothing injects them any more. */
+export function plainRemedy(workload: Workload): string {
+  const { kind, namespace, name, strategy, partition, paused, templateImages } = workload;
+  const it = `${kind.toLowerCase()}/${name} -n ${namespace}`;
+  if (templateImages.length > 0) return "apply its manifest without osm inject: the sidecar stands in its pod template";
+  if (strategy === "OnDelete") return `kubectl delete pod -n ${namespace} NAME, one by one: its strategy is OnDelete`;
+  const restart = `kubectl rollout restart ${it}`;
+  if (paused) return `kubectl rollout resume ${it}, for it is paused; then ${restart}`;
+  if (partition > 0) return `set partition ${partition} of its update strategy to 0; then ${restart}`;
+  return restart;
 }
 
 export type RolloutState =

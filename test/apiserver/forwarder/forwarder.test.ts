@@ -135,8 +135,8 @@ describe("whether it is well", () => {
   const lease = (name: string) => `/apis/coordination.k8s.io/v1/namespaces/osm-system/leases/${name}`;
 
   test("it says in its Lease, by the API server's clock, with its own rights", async () => {
-    await mesh.forgetHealth();
     await forwarder.stop();
+    await mesh.forgetHealth();
     forwarder = run(connect(proxy.url, "forwarder"), "well");
     const health = await eventually("the Lease is renewed", () => mesh.health());
     expect(health.holderIdentity).toBe("well");

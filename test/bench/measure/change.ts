@@ -79,14 +79,10 @@ async function converged(
  *
  * @param stands  what osm-config says
  */
-export async function floorOf(
-  { bench, pods, configs, restMs }: Subject,
-  stands: boolean,
-  client = bench.admin,
-): Promise<readonly Floor[]> {
+export async function floorOf({ bench, pods, configs, restMs }: Subject, stands: boolean): Promise<readonly Floor[]> {
   await sleep(restMs);
-  const there = await bareChange(client, configOf(configs, !stands), pods);
+  const there = await bareChange(bench.bareReconciler, configOf(configs, !stands), pods);
   await sleep(restMs);
-  const back = await bareChange(client, configOf(configs, stands), pods);
+  const back = await bareChange(bench.bareReconciler, configOf(configs, stands), pods);
   return [there, back];
 }

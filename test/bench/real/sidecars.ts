@@ -30,7 +30,6 @@ export const sidecars: Scenario = {
       const alone = await alternate(subject, rounds, changeAlone, (at) =>
         progress.step(`${count} sidecars: reconcile alone, ${at} of ${rounds}`),
       );
-      const bound = (await floorOf(subject, false, bench.bareReconciler)).map(({ wholeMs }) => wholeMs);
       await bench.setForwarder(true);
       await bench.untilAtRest(false);
       rows.push(
@@ -40,12 +39,11 @@ export const sidecars: Scenario = {
         }),
         ...(atOnce.length > 0 ? [row(`${count} sidecars: by event, to off as soon as on is there`, "ms", atOnce)] : []),
       );
-      rows.push(row(`${count} sidecars: floor as the reconciler, under its policies`, "ms", bound));
     }
     return {
       rows,
       notes: [
-        "floor: ConfigMaps applied, the same pods poked, asked until the version shows; 64 connections, administrator.",
+        "floor: ConfigMaps applied, the same pods poked, asked until the version shows; 64 connections, the reconcilers' group, under their policies.",
         `Before each change ${kubeletRestMs} ms of rest: a kubelet looks at a pod again only after its next listing of containers, one a second.`,
         "by event: PATCH sent → the status's convergedAt. alone: pass begun → convergedAt. Each beside the floor of its own rounds.",
       ],

@@ -1,5 +1,5 @@
 import { bothConfigs, startBenchMesh } from "../measure/bench-mesh.ts";
-import { changeAlone, changeByEvent, floorOf, type Subject } from "../measure/change.ts";
+import { changeAlone, changeByEvent, type Subject } from "../measure/change.ts";
 import { readSidecarPods } from "../measure/floor.ts";
 import { workersOf } from "../measure/function-workers.ts";
 import { reconcileAlone } from "../measure/pass.ts";
@@ -40,7 +40,6 @@ function manySidecars(size: Size): Scenario {
         const alone = await alternate(subject, rounds, changeAlone, (at) =>
           progress.step(`${what}: reconcile alone, ${at} of ${rounds}`),
         );
-        const bound = (await floorOf(subject, false, bench.bareReconciler)).map(({ wholeMs }) => wholeMs);
         await bench.setForwarder(true);
         await bench.untilAtRest(false, withinMs);
         const byEvent = await alternate(subject, rounds, changeByEvent, (at) =>
@@ -48,7 +47,6 @@ function manySidecars(size: Size): Scenario {
         );
         const workers = await workersOf(bench.mesh.aws.emulator, bench.mesh.aws.functionNames.reconcile);
         const rows: Row[] = changeRows(what, byEvent, alone, { byEvent: 1.5, alone: 1.5 });
-        rows.push(row(`${what}: floor as the reconciler, under its policies`, "ms", bound));
         rows.push(
           row(
             `${what}: the function's most memory`,

@@ -7,6 +7,7 @@
 import { createServer } from "node:http";
 import { openKubeconfig } from "#lib/kube/kubeconfig.ts";
 import { labels, meshName, ports } from "#lib/mesh/names.ts";
+import { sidecarStats } from "#test/sidecar-stats.ts";
 import { configMapAt, type Shape } from "./shape.ts";
 
 const [, , kubeconfig = "", pods, accounts] = process.argv;
@@ -20,23 +21,6 @@ interface ConfigMap {
 /** What a sidecar answers, by its ConfigMap. */
 const answers = new Map<string, string>();
 
-function answerOf(data: Readonly<Record<string, string>>): string {
-  const version = (file: string): string =>
-    (JSON.parse(data[file] ?? "{}") as { readonly version_info?: string }).version_info ?? "";
-  const stats = {
-    "cluster.passthrough-outbound.upstream_cx_active": 0,
-    "cluster_manager.cds.update_failure": 0,
-    "cluster_manager.cds.update_rejected": 0,
-    "listener_manager.lds.update_failure": 0,
-    "listener_manager.lds.update_rejected": 0,
-    "listener_manager.total_filter_chains_draining": 0,
-    "listener_manager.total_listeners_draining": 0,
-    "cluster_manager.cds.version_text": version("cds.json"),
-    "listener_manager.lds.version_text": version("lds.json"),
-  };
-  return JSON.stringify({ stats: Object.entries(stats).map(([name, value]) => ({ name, value })) });
-}
-
 async function follow(): Promise<never> {
   const connection = openKubeconfig({ kubeconfig });
   const query = { watch: true, labelSelector: `${labels.sidecarConfig}=${meshName}` };
@@ -47,7 +31,7 @@ async function follow(): Promise<never> {
       const { type, object } = JSON.parse(line) as { readonly type: string; readonly object: ConfigMap };
       const key = `${object.metadata.namespace}/${object.metadata.name}`;
       if (type === "DELETED") answers.delete(key);
-      else answers.set(key, answerOf(object.data ?? {}));
+      else answers.set(key, sidecarStats(object.data ?? {}));
     }
   }
 }

@@ -1,13 +1,14 @@
 /**
- * The outside world's servers, run in a network namespace of their own: an HTTP site, a TLS site, a TCP echo and a UDP
- * echo, on every address there. What arrived is told on a Unix socket, which no network namespace hides.
+ * The outside world's servers, run in a network namespace of their own: an HTTP site, a TLS site and a TCP echo on every
+ * address there, and UDP echoes. What arrived is told on a Unix socket, which no network namespace hides; on the same one
+ * the outside can be told to call somebody.
  *
  * Arguments: the control socket, the TLS site's certificate and its key.
  */
 import { createSocket } from "node:dgram";
 import { readFileSync } from "node:fs";
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { createServer as createTcpServer, type Server, type Socket } from "node:net";
+import { connect, createServer as createTcpServer, type Server, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createServer as createTlsServer } from "node:tls";
 import type { Arrival, ArrivalKind } from "./arrivals.ts";
@@ -93,7 +94,7 @@ const tcpEcho = createTcpServer((socket) => {
  * A socket for each address: from one for all of them, an answer may leave by another address than was asked. Links come
  * after this process, so an address may not be there yet.
  */
-async function echoDatagrams(type: "udp4" | "udp6", address: string): Promise<void> {
+async function echoDatagrams(type: "udp4" | "udp6", address: string, port: number): Promise<void> {
   const socket = createSocket(type);
   socket.on("message", (bytes, from) => {
     record("udp", from.address, from.port).bytes = bytes.length;
@@ -102,7 +103,7 @@ async function echoDatagrams(type: "udp4" | "udp6", address: string): Promise<vo
   for (let attempt = 0; ; attempt++) {
     const fault = await new Promise<Error | undefined>((resolve) => {
       socket.once("error", resolve);
-      socket.bind(outsidePorts.udp, address, () => resolve(undefined));
+      socket.bind(port, address, () => resolve(undefined));
     });
     socket.removeAllListeners("error");
     if (!fault) return;
@@ -111,8 +112,33 @@ async function echoDatagrams(type: "udp4" | "udp6", address: string): Promise<vo
   }
 }
 
-/** GET: everything that arrived, as JSON. DELETE: forget it, but for connections that are still open. */
+/** One line to a TCP server, and the first that comes back; empty when none does within 3 s. */
+function call(host: string, port: number): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect(port, host, () => socket.write("who is there\n")).setTimeout(3_000);
+    socket.once("data", (bytes: Buffer) => void socket.end(() => resolve(bytes.toString("utf8"))));
+    for (const event of ["error", "timeout", "close"]) {
+      socket.once(event, () => {
+        socket.destroy();
+        resolve("");
+      });
+    }
+  });
+}
+
+/**
+ * GET: everything that arrived, as JSON. DELETE: forget it, but for connections that are still open.
+ * POST /HOST/PORT: a call from there.
+ */
 const control = createHttpServer((request, response) => {
+  if (request.method === "POST") {
+    const [, host = "", port = ""] = (request.url ?? "").split("/");
+    call(host, Number(port)).then(
+      (said) => response.end(said),
+      () => response.end(),
+    );
+    return;
+  }
   if (request.method === "DELETE") {
     const open = arrivals.filter((each) => each.kind !== "udp" && each.closedAt === undefined);
     arrivals.splice(0, arrivals.length, ...open);
@@ -124,8 +150,10 @@ await Promise.all([
   listen(http, outsidePorts.http),
   listen(tlsSite, outsidePorts.tls),
   listen(tcpEcho, outsidePorts.tcp),
-  echoDatagrams("udp4", sites.udp.address),
-  echoDatagrams("udp6", sites.udp.address6),
+  ...[sites.udp, sites.quic, sites.dns].flatMap(({ address, address6, port }) => [
+    echoDatagrams("udp4", address, port),
+    echoDatagrams("udp6", address6, port),
+  ]),
 ]);
 await listen(control, socketPath);
 console.log("listening");

@@ -1,5 +1,5 @@
 /** What the outside world offers. Its addresses and names are the same in every world; each world has its own. */
-export const outsidePorts = { http: 80, tls: 443, tcp: 9000, udp: 9001 } as const;
+export const outsidePorts = { http: 80, tls: 443, tcp: 9000, udp: 9001, quic: 443, dns: 53 } as const;
 
 export interface Site {
   /** Has an IPv4 address only: not every client tries the other family when one is refused. */
@@ -30,4 +30,7 @@ export const sites = {
   tls: site("tls", 11, outsidePorts.tls),
   tcp: site("tcp", 12, outsidePorts.tcp),
   udp: site("udp", 13, outsidePorts.udp),
+  /** UDP echoes as well, where QUIC and name servers would be. */
+  quic: site("quic", 14, outsidePorts.quic),
+  dns: site("dns", 15, outsidePorts.dns),
 } as const;

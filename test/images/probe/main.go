@@ -9,6 +9,7 @@
 //	                                  standard input is sent on, and {"event":"echo"} when it is back
 //	probe tcp-send HOST:PORT [MS]     connect and send a line every MS (default 100) until it is cut
 //	probe http-send URL [MS]          one request every MS on one kept-alive connection; only failures and changes are printed
+//	probe packet ADDRESS:PORT         one datagram past the kernel's firewall, by a packet socket; no answer is waited for
 //	probe server [PORT]               HTTP on PORT (default 8080) and TCP echo on PORT+1
 //	probe pause                       nothing, until it is told to stop: the pod sandbox's process
 package main
@@ -97,6 +98,8 @@ func main() {
 		send(target, interval(third))
 	case "http-send":
 		requests(target, interval(third))
+	case "packet":
+		packet(target)
 	case "server":
 		serve(target)
 	case "pause":

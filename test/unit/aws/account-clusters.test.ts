@@ -10,9 +10,10 @@ beforeEach(async () => {
 afterEach(() => aws.close());
 
 const region = "eu-central-1";
+const deployment = "osm-egress-prod";
 async function list(options: Partial<Parameters<typeof openAccountClusters>[0]> = {}) {
   const pages: ClusterPage[] = [];
-  for await (const page of openAccountClusters({ region, ...options }).pages()) pages.push(page);
+  for await (const page of openAccountClusters({ region, deployment, ...options }).pages()) pages.push(page);
   return {
     managed: pages.flatMap((page) => page.managed),
     unreadable: pages.flatMap((page) => page.unreadable),
@@ -29,8 +30,12 @@ test("all pages are read, and only what is tagged is managed", async () => {
     c: { tags: { "osm-egress/managed": "false" } },
     d: managed,
     e: managed,
+    f: { tags: { "osm-egress/managed": "osm-egress-prod" } },
+    g: { tags: { "osm-egress/managed": "osm-egress-staging" } },
   });
-  expect(await list()).toEqual({ managed: ["a", "d", "e"], unreadable: [], pages: 2 });
+  const { pages, ...found } = await list();
+  expect(found).toEqual({ managed: ["a", "d", "e", "f"], unreadable: [] });
+  expect(pages).toBeGreaterThan(1);
 });
 
 test.each([

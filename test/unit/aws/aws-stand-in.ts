@@ -10,6 +10,8 @@ export interface StandInCluster {
   /** DescribeCluster answers with this status. */
   readonly fails?: number;
   readonly endpoint?: string;
+  /** PEM; default none that anybody could use. */
+  readonly ca?: string;
   /** Default `ACTIVE`. */
   readonly status?: string;
   readonly vpc?: Readonly<Record<string, unknown>>;
@@ -27,6 +29,8 @@ export class AwsStandIn {
   /** So many calls of EKS are refused as too many. */
   throttle = 0;
   throttled = 0;
+  /** Its clock, before this machine's. */
+  aheadMs = 0;
   onListed: () => void = () => undefined;
   /** No cluster can be listed in these accounts. */
   readonly unlisted = new Set<string>();
@@ -41,6 +45,7 @@ export class AwsStandIn {
         const key = /Credential=([^/]+)\//.exec(request.headers.authorization ?? "")?.[1] ?? "";
         const account = /(\d{12})/.exec(key)?.[1] ?? ownAccount;
         const url = new URL(request.url ?? "/", "http://aws");
+        response.setHeader("date", new Date(Date.now() + this.aheadMs).toUTCString());
         if (request.method === "POST") this.#sts(Buffer.concat(chunks).toString(), response);
         else this.#eks(account, url, response);
       });
@@ -61,7 +66,9 @@ export class AwsStandIn {
   }
 
   async close(): Promise<void> {
-    process.env = { ...this.#before };
+    // Not another object in its place: the runtime itself would go on with the old one.
+    for (const name of Object.keys(process.env)) if (!(name in this.#before)) delete process.env[name];
+    Object.assign(process.env, this.#before);
     this.#server.closeAllConnections();
     this.#server.close();
     await once(this.#server, "close");
@@ -119,8 +126,9 @@ export class AwsStandIn {
     if (!cluster) answer(404, { message: "gone" }, "ResourceNotFoundException");
     else if (cluster.fails) answer(cluster.fails, { message: "no" }, "AccessDeniedException");
     else {
-      const { tags = {}, endpoint, vpc, status = "ACTIVE" } = cluster;
-      const reached = endpoint ? { endpoint, certificateAuthority: { data: "bm9uZQ==" } } : {};
+      const { tags = {}, endpoint, ca = "none", vpc, status = "ACTIVE" } = cluster;
+      const data = Buffer.from(ca).toString("base64");
+      const reached = endpoint ? { endpoint, certificateAuthority: { data } } : {};
       answer(200, { cluster: { name, tags, status, ...reached, resourcesVpcConfig: vpc } });
     }
   }

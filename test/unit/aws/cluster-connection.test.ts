@@ -37,8 +37,12 @@ test("the stack's own cluster: no tag, no role", async () => {
 
 test("any other one of its account needs the tag", async () => {
   await expect(reach("bank")).rejects.toThrow(
-    "[cluster-unknown] DescribeCluster bank: it has no tag osm-egress/managed=true",
+    "[cluster-unknown] DescribeCluster bank: it has no tag osm-egress/managed=true, or =osm-egress-prod",
   );
+  aws.accounts[ownAccount] = { bank: { endpoint, tags: { "osm-egress/managed": "osm-egress-staging" } } };
+  await expect(reach("bank")).rejects.toThrow("its tag osm-egress/managed is neither true nor osm-egress-prod");
+  aws.accounts[ownAccount] = { bank: { endpoint, tags: { "osm-egress/managed": "osm-egress-prod" } } };
+  expect((await reach("bank")).connection.server).toBe(endpoint);
   aws.accounts[ownAccount] = { bank: { endpoint, tags: managed } };
   expect((await reach("bank")).connection.server).toBe(endpoint);
 });
@@ -52,7 +56,7 @@ describe("a cluster of another account", () => {
   test("needs the tag, also where it is named like the stack's own", async () => {
     aws.accounts[other] = { shop: { endpoint } };
     await expect(reach(`${other}/shop`)).rejects.toThrow(
-      `[cluster-unknown] DescribeCluster ${other}/shop: it has no tag osm-egress/managed=true`,
+      `[cluster-unknown] DescribeCluster ${other}/shop: it has no tag osm-egress/managed=true, or =osm-egress-prod`,
     );
   });
 

@@ -36,6 +36,7 @@ function world(pass: () => PassOutcome, sendsAgain = true) {
     ports: {
       account: "111122223333",
       hide: async () => void did.push("hide"),
+      about: () => undefined,
       prepare: () => undefined,
       reconcile: async ({ cluster }: { cluster: string }) => {
         did.push(`reconcile ${cluster}`);
@@ -123,13 +124,14 @@ test.each([
   expect(did).toEqual(["hide", "reconcile shop"]);
 });
 
-test("a message that cannot be hidden gets no pass", async () => {
+test("a message that cannot be hidden gets no pass, and the log knows whose it is", async () => {
   const { did, ports } = world(() => ({ kind: "settled", figures }));
   const hide = failing(new EgressError("aws-unavailable", "ChangeMessageVisibility"));
-  await expect(runQueuedPass(event(good), { ...ports, hide: async () => hide() })).rejects.toThrow(
+  const about = ({ correlationId }: { readonly correlationId: string }) => void did.push(`about ${correlationId}`);
+  await expect(runQueuedPass(event(good), { ...ports, about, hide: async () => hide() })).rejects.toThrow(
     "ChangeMessageVisibility",
   );
-  expect(did).toEqual([]);
+  expect(did).toEqual(["about e-1"]);
 });
 
 test.each([[[]], [[good, good]]])("a batch that is not one message is refused", async (bodies) => {

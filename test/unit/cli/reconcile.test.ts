@@ -33,7 +33,7 @@ test.each<[outcome: PassOutcome, text: RegExp, exitCode: number]>([
   ],
   [{ kind: "settled", figures, unmet }, /^settled: 1 of 2 .*\nEgressCut is False/, 1],
   [{ kind: "out-of-time", figures }, /^out-of-time: 1 of 2 /, 1],
-  [{ kind: "held-by-another", figures }, /^another pass is writing now, and has been asked to look again/, 1],
+  [{ kind: "held-by-another", figures }, /^held-by-another: 1 of 2 /, 1],
 ])("%j", (outcome, text, exitCode) => {
   expect(resultOf(outcome)).toEqual({ text: expect.stringMatching(text), exitCode });
 });

@@ -37,6 +37,8 @@ export class RestartCluster {
   readonly #pods: object[] = [];
   /** `restart web` and `up web`, in the order of their happening. */
   readonly happened: string[] = [];
+  /** Whether it puts sidecars into pods by itself. */
+  injects = true;
   /** Whether events may be read. */
   hasEvents = true;
 
@@ -74,6 +76,8 @@ export class RestartCluster {
       return this.#seen(deployment);
     }
     switch (path) {
+      case "/apis/admissionregistration.k8s.io/v1":
+        return { resources: this.injects ? [{ name: "mutatingadmissionpolicies" }] : [] };
       case "/api/v1/namespaces":
         return { items: [{ metadata: shop }] };
       case "/api/v1/namespaces/shop":

@@ -49,6 +49,17 @@ test("one after the other, by name: the next is begun when the one before is up"
   expect(process.exitCode).toBeUndefined();
 });
 
+test("where the API server does not inject nothing is restarted for nothing", async () => {
+  const cluster = new RestartCluster().add("web");
+  cluster.injects = false;
+  await restart(cluster);
+  expect(cluster.happened).toEqual([]);
+  expect(stdout).toMatch(
+    /shop\/web .* skipped: the API server does not inject, .* osm inject -f FILE \| kubectl apply/,
+  );
+  expect(process.exitCode).toBe(3);
+});
+
 test("a dry run lists them and restarts nothing", async () => {
   const cluster = new RestartCluster().add("web").add("idle", "comes-up", { paused: true }).addBarePod("lone");
   await restart(cluster, { dryRun: true });

@@ -72,7 +72,7 @@ function writtenBy(outcome: PassOutcome): readonly { name: string; dimensions: r
     {
       context: { awsRequestId: "r", getRemainingTimeInMillis: () => 0 },
       metrics,
-      logger: { appendKeys: () => undefined, info: () => undefined } as never,
+      logger: { info: () => undefined } as never,
       bus: { put: async () => undefined },
     },
   );

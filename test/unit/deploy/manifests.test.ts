@@ -48,7 +48,7 @@ describe("all objects", () => {
 
   test("no role has a wildcard", () => {
     const roles = objects.filter((object) => object.kind.endsWith("Role"));
-    expect(roles.length).toBe(4);
+    expect(roles.length).toBe(5);
     expect(JSON.stringify(roles)).not.toContain('"*"');
   });
 
@@ -65,6 +65,7 @@ describe("injected containers with plain values", () => {
     logLevel: "error",
     excludedRanges: "",
     excludedPorts: "",
+    allowUdp: "false" as const,
     resources: {},
     configName: "osm-sidecar.web",
   };

@@ -46,6 +46,13 @@ test.each<readonly [string, readonly Answered[], readonly string[], string]>([
   ["that is free", [{ status: 200 }], [patch], "done"],
   ["made immutable since it was seen: left for another look", [immutable], [patch], "object-conflict"],
   ["invalid for another reason", [{ status: 422, message: "data: Too long" }], [patch], "api-invalid"],
+  [
+    "that a later pass has written",
+    [{ status: 403, message: "denied request: overtaken: fencing number 6 is older than 7" }],
+    [patch],
+    "object-conflict",
+  ],
+  ["that may not be written", [{ status: 403, message: "no right" }], [patch], "api-forbidden"],
   ["in a namespace that is gone", [{ status: 404 }], [patch], "gone"],
 ])("a ConfigMap %s", async (_, answers, requests, outcome) => {
   const { connection, asked } = answering(...answers);
@@ -99,4 +106,18 @@ test("what waits for its turn when the pass ends is not sent, and what comes aft
   expect((await outcomes).filter(({ status }) => status === "rejected")).toHaveLength(10);
   expect(sent).toBe(maxInFlight);
   expect(await ports.applyConfigMap(write, running, 7)).toBe("done");
+});
+
+test("a pass tells at its end, in one line, what was tried again, and nothing when nothing was", async () => {
+  const { connection } = answering({ status: 503 }, { status: 429 }, { status: 404 });
+  const lines: unknown[] = [];
+  const log = { warn: (...line: unknown[]) => void lines.push(line) };
+  const ports = clusterPorts(connection, meshPlace, "me", { log });
+  expect(await ports.leaseNumber()).toBeUndefined();
+  expect(lines).toEqual([]);
+  ports.end();
+  const first = "GET /apis/coordination.k8s.io/v1/namespaces/osm-system/leases/osm-reconciler: status 503";
+  expect(lines).toEqual([["requests were tried again", { tries: 2, first }]]);
+  ports.end();
+  expect(lines.length).toBe(1);
 });

@@ -65,6 +65,14 @@ describe("a pod", () => {
     expect(decodePod(pod(difference))).toEqual({ ...decoded, ...expected });
   });
 
+  test("whose containers are outside the guarantee: the reasons, and nothing of what they come from", () => {
+    const containers = [{ name: "app", securityContext: { runAsUser: 1500, allowPrivilegeEscalation: false } }];
+    expect(decodePod(pod({ spec: { containers } }))).toEqual({
+      ...decoded,
+      outside: [{ code: "SidecarUser", containers: ["app"] }],
+    });
+  });
+
   test.each([
     ["no init containers", { initContainers: undefined }],
     ["a container of that name that is no sidecar", { initContainers: [{ name: "envoy" }] }],

@@ -67,6 +67,22 @@ describe("expiry, by the API server's clock", () => {
     expect(await seen()).toMatchObject({ holder: "dead", expired });
   });
 
+  test.each([
+    ["2999-01-01T00:00:00.000000Z", 20, true],
+    ["no time", 20, true],
+    [-20_000, 20, false],
+    [-21_000, 20, true],
+    [19_000, 2_000_000_000, false],
+    [20_001, 2_000_000_000, true],
+    [5_001, 5, true],
+    [4_999, 5, false],
+  ])("a holder who says that he renewed at %s (ms ago, or as it stands) and for %i s", async (said, lasts, expired) => {
+    const { api, seen } = await opened();
+    const renewTime = typeof said === "string" ? said : new Date(api.nowMs - said).toISOString();
+    api.write({ holderIdentity: "x", renewTime, leaseDurationSeconds: lasts });
+    expect(await seen()).toMatchObject({ holder: "x", expired });
+  });
+
   test("a mark, or fifty, is no sign of life", async () => {
     const { api, seen, mine } = await opened();
     const renewTime = new Date(api.nowMs).toISOString();

@@ -7,7 +7,11 @@ const noAnswer = "no answer";
 type Outcome = number | typeof noAnswer;
 
 /** One connection that gives these outcomes in turn. @returns what came of a request, and how often it was sent */
-async function sent(method: KubeRequest["method"], outcomes: readonly Outcome[]): Promise<readonly [Outcome, number]> {
+async function sent(
+  method: KubeRequest["method"],
+  outcomes: readonly Outcome[],
+  onAgain?: (trouble: string) => void,
+): Promise<readonly [Outcome, number]> {
   let tries = 0;
   const connection: KubeConnection = {
     server: "",
@@ -20,7 +24,7 @@ async function sent(method: KubeRequest["method"], outcomes: readonly Outcome[])
       throw new Error("nobody streams");
     },
   };
-  const result = await patientConnection(connection)
+  const result = await patientConnection(connection, onAgain)
     .send({ method, path: "/" })
     .catch((error: unknown) => error);
   return [result instanceof EgressError ? noAnswer : (result as { readonly status: number }).status, tries];
@@ -42,4 +46,22 @@ test.each<readonly [KubeRequest["method"], readonly Outcome[], Outcome, number]>
   ["PATCH", [409, 200], 409, 1],
 ])("%s answered %j ends with %s after %i tries", async (method, outcomes, result, tries) => {
   expect(await sent(method, outcomes)).toEqual([result, tries]);
+});
+
+test.each<readonly [readonly Outcome[], readonly string[]]>([
+  [[200], []],
+  [[429, 200], ["GET /: status 429"]],
+  [
+    [noAnswer, 503, 200],
+    ["[api-unavailable] no answer", "GET /: status 503"],
+  ],
+  [
+    [500, 503, 500],
+    ["GET /: status 500", "GET /: status 503"],
+  ],
+  [[403], []],
+])("of %j is told before each further try: %j", async (outcomes, told) => {
+  const heard: string[] = [];
+  await sent("GET", outcomes, (trouble) => heard.push(trouble));
+  expect(heard).toEqual(told);
 });

@@ -30,10 +30,12 @@ interface Server {
   readonly objects?: readonly KubeObject[];
   /** Paths, and what it answers instead. */
   readonly answers?: Readonly<Record<string, number>>;
+  /** Kinds that it does not know, by their plural. */
+  readonly unserved?: readonly string[];
   readonly lists?: Readonly<Record<string, readonly object[]>>;
 }
 
-function serving({ objects = [...always, meshInjection(defaults)], answers = {}, lists = {} }: Server) {
+function serving({ objects = [...always, meshInjection(defaults)], answers = {}, unserved = [], lists = {} }: Server) {
   const asked: string[] = [];
   const byPath = new Map(objects.map((object) => [objectPath(object), object]));
   const connection: KubeConnection = {
@@ -46,7 +48,9 @@ function serving({ objects = [...always, meshInjection(defaults)], answers = {},
       const items = lists[path] ?? (/^\/api\/v1\/(pods|namespaces)$/.test(path) ? [] : undefined);
       if (items) return respond(200, { items });
       const object = byPath.get(path);
-      return object ? respond(200, object) : respond(404, { message: "not found" });
+      if (object) return respond(200, object);
+      const isServed = !unserved.some((plural) => path.includes(`/${plural}/`));
+      return respond(404, { message: "not found", details: isServed ? { name: path.split("/").at(-1) } : {} });
     },
     stream: () => {
       throw new Error("nothing is watched");
@@ -85,6 +89,42 @@ test("every guard that is missing is named", async () => {
     namespace === undefined ? `${kind} ${name}` : `${kind} ${namespace}/${name}`,
   );
   expect((await surveyed({ objects: [] })).findings).toEqual(names);
+});
+
+describe("an API server that does not serve", () => {
+  const isInjecting = ({ kind }: KubeObject) => kind.startsWith("MutatingAdmissionPolicy");
+  const installed = [...guards(meshPlace, undefined, false).always, meshInjection(defaults)];
+  const rest = installed.filter((one) => !isInjecting(one));
+
+  test("what injects has it missing and in order", async () => {
+    const unserved = ["mutatingadmissionpolicies", "mutatingadmissionpolicybindings"];
+    const { survey, findings } = await surveyed({ objects: rest, unserved });
+    expect(findings).toEqual([]);
+    expect(survey.injects).toBe(false);
+  });
+
+  test("only the one or the other: nobody injects there either", async () => {
+    const unserved = ["mutatingadmissionpolicybindings"];
+    const { survey, findings } = await surveyed({ objects: rest, unserved });
+    expect(findings).toEqual(["MutatingAdmissionPolicy osm-sidecar-injection"]);
+    expect(survey.injects).toBe(false);
+  });
+
+  test("other policies has lost them", async () => {
+    const kept = objects.filter(({ kind }) => kind !== "ValidatingAdmissionPolicy");
+    const { survey, findings } = await surveyed({ objects: kept, unserved: ["validatingadmissionpolicies"] });
+    expect(findings).toEqual(
+      always
+        .filter(({ kind }) => kind === "ValidatingAdmissionPolicy")
+        .map(({ metadata }) => `ValidatingAdmissionPolicy ${metadata.name}`),
+    );
+    expect(survey.injects).toBe(true);
+  });
+
+  test("nothing that may not be looked at counts for unserved", async () => {
+    const policy = always.find(isInjecting) as KubeObject;
+    expect((await surveyed({ answers: { [objectPath(policy)]: 403 } })).survey.injects).toBe(true);
+  });
 });
 
 describe("strict mode", () => {

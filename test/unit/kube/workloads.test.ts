@@ -6,15 +6,16 @@ import type { WorkloadKind } from "#lib/rollout/restart/groups.ts";
 
 const metadata = { namespace: "shop", name: "web-1", uid: "u" };
 
+const injected = {
+  initContainers: [
+    { name: "osm-init", image: "sidecar:1" },
+    { name: "envoy", image: "sidecar:2", restartPolicy: "Always" },
+    { name: "own", image: "own:1" },
+  ],
+  volumes: [{ name: "osm-sidecar-config", configMap: { name: "osm-sidecar.web" } }],
+};
+
 describe("a pod's sidecar", () => {
-  const injected = {
-    initContainers: [
-      { name: "osm-init", image: "sidecar:1" },
-      { name: "envoy", image: "sidecar:2", restartPolicy: "Always" },
-      { name: "own", image: "own:1" },
-    ],
-    volumes: [{ name: "osm-sidecar-config", configMap: { name: "osm-sidecar.web" } }],
-  };
   test.each<[string, object, object | undefined]>([
     ["none", { spec: {} }, { injection: {} }],
     ["injected", { spec: injected }, { injection: {}, sidecarImages: ["sidecar:1", "sidecar:2"] }],
@@ -56,7 +57,14 @@ describe("a pod's sidecar", () => {
 });
 
 describe("a workload", () => {
-  const rest = { observedGeneration: 0, template: {}, strategy: "RollingUpdate", paused: false, partition: 0 };
+  const rest = {
+    observedGeneration: 0,
+    template: {},
+    templateImages: [],
+    strategy: "RollingUpdate",
+    paused: false,
+    partition: 0,
+  };
   const none = { updated: 0, old: 0, available: 0 };
   const counts = { replicas: 5, updatedReplicas: 3, availableReplicas: 2 };
   const counted = { updated: 3, old: 2, available: 2 };
@@ -67,7 +75,21 @@ describe("a workload", () => {
     ["Deployment", "Deployment", { replicas: 4 }, counts, { wanted: 4, ...counted }],
     ["StatefulSet", "StatefulSet", { replicas: 4 }, counts, { wanted: 4, ...counted }],
     ["DaemonSet", "DaemonSet", {}, nodes, { wanted: 4, updated: 3, old: 0, available: 2 }],
+    [
+      "injected in its template",
+      "Deployment",
+      { template: { spec: injected } },
+      {},
+      { wanted: 1, ...none, templateImages: ["sidecar:1", "sidecar:2"] },
+    ],
     ["paused", "Deployment", { paused: true }, {}, { wanted: 1, ...none, paused: true }],
+    [
+      "with an envoy of its own",
+      "Deployment",
+      { template: { spec: { initContainers: [{ name: "envoy", restartPolicy: "Always" }] } } },
+      {},
+      { wanted: 1, ...none },
+    ],
     [
       "Recreate",
       "Deployment",

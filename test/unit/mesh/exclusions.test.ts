@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { parseCidrs, parsePorts } from "#lib/mesh/exclusions.ts";
+import { overlap, parseCidrs, parsePorts } from "#lib/mesh/exclusions.ts";
 
 describe("ranges", () => {
   test.each([
@@ -64,4 +64,21 @@ test.each([
     bad,
   ]);
   expect(parsePorts(`${ports},1,1`)).toEqual(parsePorts(ports));
+});
+
+describe("two ranges", () => {
+  test.each([
+    ["10.0.0.0/8", "10.0.0.0/8", true],
+    ["10.0.0.0/8", "10.96.0.0/16", true],
+    ["10.96.255.255/32", "10.96.0.0/16", true],
+    ["10.97.0.0/32", "10.96.0.0/16", false],
+    ["10.95.255.255/32", "10.96.0.0/16", false],
+    ["0.0.0.0/0", "255.255.255.255/32", true],
+    ["0.0.0.0/1", "128.0.0.0/1", false],
+    ["192.0.2.0/25", "192.0.2.128/25", false],
+    ["10.96.7.9/8", "10.1.0.0/16", true],
+    ["fd00::/8", "fd00::/8", false],
+  ])("%s and %s: %j", (one, other, common) => {
+    expect([overlap(one, other), overlap(other, one)]).toEqual([common, common]);
+  });
 });

@@ -1,5 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { type InjectionNamespace, type InjectionPod, isInMesh, isToBeInjected } from "#lib/mesh/injection-rule.ts";
+import {
+  decideInjection,
+  type InjectionNamespace,
+  type InjectionPod,
+  isInMesh,
+  isToBeInjected,
+  missingSidecar,
+} from "#lib/mesh/injection-rule.ts";
 import { annotations, labels, meshPlace } from "#lib/mesh/names.ts";
 
 function namespace(wish?: string, mesh = "osm", name = "shop"): InjectionNamespace {
@@ -53,5 +60,55 @@ describe("whose namespace is not the mesh's", () => {
   ])("%s: whatever the pod says", (_what, where) => {
     expect(isInMesh(where, meshPlace)).toBe(false);
     expect(isToBeInjected(where, { annotations: wishing("enabled") }, meshPlace)).toBe(false);
+  });
+});
+
+describe("why a pod of the mesh has no sidecar", () => {
+  const enabled = namespace("enabled");
+  test.each<[string, InjectionNamespace, InjectionPod, string | undefined]>([
+    ["it would get one now", enabled, {}, "NoSidecar"],
+    ["a spelling that nobody knows is a yes", enabled, { annotations: wishing("enabeld") }, "NoSidecar"],
+    ["its own wish", enabled, { annotations: wishing("No") }, "InjectionDisabled"],
+    ["its namespace's wish", namespace("disabled"), {}, "NamespaceNotInjected"],
+    ["its namespace has none", namespace(), { annotations: wishing("") }, "NamespaceNotInjected"],
+    ["its own yes against its namespace", namespace("disabled"), { annotations: wishing("yes") }, "NoSidecar"],
+    ["the host's network, whatever it wishes", namespace("disabled"), { hostNetwork: true }, "HostNetwork"],
+    ["a file on its node", enabled, { annotations: { "kubernetes.io/config.mirror": "x" } }, "StaticPod"],
+    ["Windows", enabled, { os: "windows" }, "Windows"],
+    ["it is none of the mesh's", namespace("enabled", "other"), {}, undefined],
+    ["it is the system's", namespace("enabled", "osm", "kube-system"), { hostNetwork: true }, undefined],
+  ])("%s", (_what, where, pod, code) => {
+    expect(missingSidecar(where, pod, meshPlace)).toBe(code);
+  });
+});
+
+describe("what is said to whoever injects by hand", () => {
+  test.each<[string | undefined, InjectionPod, string]>([
+    // namespace, pod, not injected:
+    [undefined, {}, "neither it nor namespace shop asks for it"],
+    ["disabled", {}, "disabled by its namespace's annotation"],
+    ["enabled", { annotations: wishing("No") }, "disabled by its own annotation"],
+    ["enabled", { hostNetwork: true }, "it is in the host's network"],
+    ["enabled", { annotations: { "kubernetes.io/config.mirror": "" } }, "it is a mirror pod"],
+    ["enabled", { os: "windows" }, "it is for Windows"],
+    ["enabeld", { os: "windows" }, "it is for Windows"],
+  ])("namespace %j, pod %j: %s", (inNamespace, pod, why) => {
+    expect(decideInjection(namespace(inNamespace), pod, meshPlace)).toEqual({ kind: "leave", why });
+  });
+
+  test.each<[string | undefined, string | undefined, string, string]>([
+    // namespace, pod, whose wish it is
+    ["enabeld", undefined, "enabeld", "namespace"],
+    ["enabeld", "", "enabeld", "namespace"],
+    ["enabled", " no", " no", "pod"],
+    ["disabled", "on", "on", "pod"],
+  ])("namespace %j, pod %j: refused for %j of the %s", (inNamespace, onPod, wish, by) => {
+    const decision = decideInjection(namespace(inNamespace), { annotations: wishing(onPod) }, meshPlace);
+    expect(decision).toEqual({ kind: "refuse", wish, by });
+  });
+
+  test("a namespace that is not in the mesh is named", () => {
+    const decision = decideInjection({ name: "shop" }, { annotations: wishing("enabeld") }, meshPlace);
+    expect(decision).toEqual({ kind: "leave", why: "namespace shop is not in mesh osm" });
   });
 });

@@ -132,3 +132,31 @@ test("no data at all changes nothing: every key keeps what the mesh runs", () =>
   expect(egress).toBeUndefined();
   expect(problems.map(({ key }) => key)).toEqual(["egress"]);
 });
+
+describe("exclusions and the cluster's Services", () => {
+  const services = { cidrs: ["10.96.0.0/16", "10.200.0.0/24"], outside: new Set(["10.96.0.1/32"]) };
+  const read = (text: string) =>
+    parseOsmConfig({ egress: "1", outbound_ip_range_exclusion_list: text }, last, services);
+
+  test.each(["10.96.0.1/32", "10.97.0.0/16,192.0.2.0/24"])("%s keeps out of them", (text) => {
+    const { settings, problems } = read(text);
+    expect([settings.outboundCidrExclusions.join(), problems]).toEqual([text, []]);
+  });
+
+  test.each([
+    ["10.96.0.0/16", "10.96.0.0/16"],
+    ["192.0.2.0/24,10.96.0.2/32", "10.96.0.2/32"],
+    ["10.96.0.0/31", "10.96.0.0/31"],
+    ["10.200.0.7/32", "10.200.0.7/32"],
+    ["0.0.0.0/0", "0.0.0.0/0"],
+  ])("%s does not, because of %s: what ran is kept, and the reason told", (text, reaching) => {
+    const { egress, settings, problems } = read(text);
+    expect([egress, settings.outboundCidrExclusions]).toEqual([true, last.outboundCidrExclusions]);
+    expect(problems).toEqual([
+      {
+        key: "outbound_ip_range_exclusion_list",
+        message: `outbound_ip_range_exclusion_list: must be outside the cluster's Service range 10.96.0.0/16, 10.200.0.0/24, or in-mesh traffic gets past the sidecar (a Service outside the mesh may be named, by its address as /32), got "${reaching}"`,
+      },
+    ]);
+  });
+});

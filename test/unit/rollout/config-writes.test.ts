@@ -46,6 +46,7 @@ describe("what is to be written", () => {
     ],
     ["MeshInjection missing", { injection: undefined }, ["injection"]],
     ["MeshInjection altered", { injection: { excludedPorts: [22] } }, ["injection"]],
+    ["other Service ranges", { serviceRange: { cidrs: ["10.96.0.0/16"], outside: [] } }, ["injection"]],
     ["the Lease missing", { lease: undefined }, ["web", "restamp"]],
     ["the Lease expired in somebody's hands", { lease: { ...lease, holder: "dead" } }, ["web", "restamp"]],
     ["the Lease held", { lease: { ...lease, holder: "other", expired: false } }, []],

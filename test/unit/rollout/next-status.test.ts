@@ -33,7 +33,10 @@ const noDrift: StatusFacts["drift"] = {
   correctLine: "osm reconcile --correct",
 };
 
+const nobodyOutside: StatusFacts["outside"] = { count: 0, podsWithoutSidecar: undefined, pods: [] };
+
 interface Look {
+  readonly outside?: StatusFacts["outside"];
   readonly egress?: boolean;
   readonly tally?: Partial<Tally>;
   readonly atMs?: number;
@@ -45,7 +48,16 @@ interface Look {
 
 function look(
   before: RolloutStatus,
-  { egress = false, tally = {}, atMs = 0, raw, accepted = true, hint = {}, refused = [] }: Look,
+  {
+    egress = false,
+    tally = {},
+    atMs = 0,
+    raw,
+    accepted = true,
+    hint = {},
+    refused = [],
+    outside = nobodyOutside,
+  }: Look,
 ): RolloutStatus {
   const wanted: Wanted = {
     ...wantedMesh(meshSeen({ running: { egress, permissive: true, inMeshCidrs: [] } })),
@@ -57,6 +69,7 @@ function look(
     osmConfig: { uid: "u", resourceVersion: "9", egressManager: "flux", data: { egress: raw ?? String(egress) } },
     wanted,
     tally: { ...allRight, ...tally },
+    outside,
     refused,
     drift: noDrift,
     source: "osm.forwarder",
@@ -69,6 +82,28 @@ const rest = look({}, {});
 
 test("a look that sees the same makes the same status", () => {
   expect(look(rest, { atMs: 60_000 })).toEqual(rest);
+});
+
+test("pods outside the guarantee are counted beside the others and named, and undo nothing", () => {
+  const reasons = [{ code: "NoSidecar", message: "none" } as const];
+  const pods = [{ pod: "shop/web-1", reasons }];
+  const after = look(rest, { outside: { count: 7, podsWithoutSidecar: 2, pods }, atMs: 1 });
+  expect(after).toEqual({
+    ...rest,
+    sidecars: { ...counts, outsideGuarantee: 7 },
+    outsideGuarantee: pods,
+    podsWithoutSidecar: 2,
+  });
+});
+
+test("the event that tells of a change's arrival has the count", () => {
+  const outside = { count: 7, podsWithoutSidecar: 2, pods: [] };
+  const under = look(rest, { egress: true, tally: { ...waiting, switched: 0 }, outside });
+  const arrived = look(under, { egress: true, outside, atMs: 400 });
+  expect(announcements(under, arrived, "c").bus).toContainEqual({
+    detailType: "Egress Rollout Converged",
+    detail: expect.objectContaining({ sidecars: { ...counts, outsideGuarantee: 7 } }) as object,
+  });
 });
 
 describe("Converged", () => {
@@ -241,6 +276,13 @@ test("a change of the switch is done when every sidecar has it there, though in-
   const told = announcements(rest, after, "c").bus;
   expect(told.map((event) => event.detailType)).toEqual(["Egress Rollout Started", "Egress Rollout Converged"]);
   expect(told[1]?.detail).toMatchObject({ reason: "AllReachableVerified", sidecars: { total: 3, verified: 2 } });
+});
+
+test("where nobody is waited for, the switch has arrived only once somebody has said so", () => {
+  const allNew = { pending: ["a", "b", "c"], counts: { ...counts, verified: 0 }, switched: 0 };
+  expect(look(rest, { egress: true, tally: allNew }).history?.[0]).toMatchObject({ to: true, outcome: "Rolling" });
+  const empty = { counts: { ...counts, total: 0, verified: 0 }, switched: 0 };
+  expect(look(rest, { egress: true, tally: empty }).history?.[0]).toMatchObject({ to: true, outcome: "Converged" });
 });
 
 test.each([

@@ -3,7 +3,7 @@ import type { InjectionNamespace } from "#lib/mesh/injection-rule.ts";
 import { annotations, labels, meshPlace } from "#lib/mesh/names.ts";
 import { groupPods, podsOfWorkload } from "#lib/rollout/restart/groups.ts";
 import { type Controller, outdatedPods, type SidecarPod } from "#lib/rollout/restart/outdated.ts";
-import { obstacle, rolloutState, type Workload } from "#lib/rollout/restart/workload.ts";
+import { obstacle, plainRemedy, rolloutState, type Workload } from "#lib/rollout/restart/workload.ts";
 
 const image = "registry/osm-egress/sidecar:2";
 const older = "registry/osm-egress/sidecar:1";
@@ -116,6 +116,7 @@ const settled: Workload = {
   generation: 4,
   observedGeneration: 4,
   template: {},
+  templateImages: [],
   strategy: "RollingUpdate",
   paused: false,
   partition: 0,
@@ -124,6 +125,8 @@ const settled: Workload = {
   old: 0,
   available: 3,
 };
+
+const wantedSidecar = { image: "sidecar:2", place: meshPlace };
 
 describe("what stands in the way of a restart", () => {
   test.each<[string, Partial<Workload>, InjectionNamespace, string | undefined]>([
@@ -135,8 +138,51 @@ describe("what stands in the way of a restart", () => {
     ["OnDelete", { strategy: "OnDelete" }, inMesh, "its update strategy is OnDelete: delete its pods"],
     ["a partition", { partition: 1 }, inMesh, "its update strategy has partition 1"],
   ])("%s", (_what, difference, namespace, expected) => {
-    const found = obstacle({ ...settled, ...difference }, namespace, meshPlace);
+    const found = obstacle({ ...settled, ...difference }, namespace, wantedSidecar, true);
     expect(found === undefined ? undefined : found.slice(0, expected?.length)).toBe(expected);
+  });
+
+  test.each<[string, readonly string[], string | undefined]>([
+    ["has none", [], "no sidecar"],
+    ["has an old one", ["sidecar:1", "sidecar:1"], "sidecar:1"],
+    ["has half an old one", ["sidecar:1", "sidecar:2"], "sidecar:1"],
+    ["has it", ["sidecar:2", "sidecar:2"], undefined],
+  ])("where the API server does not inject, and its template %s", (_what, templateImages, has) => {
+    const found = obstacle({ ...settled, templateImages }, inMesh, wantedSidecar, false);
+    expect(found).toBe(
+      has && `the API server does not inject, and its pod template has ${has}: osm inject -f FILE | kubectl apply -f -`,
+    );
+  });
+
+  test("what wants no sidecar is told before what cannot get one", () => {
+    const found = obstacle({ ...settled, template: { hostNetwork: true } }, inMesh, wantedSidecar, false);
+    expect(found).toContain("its pod template wants no sidecar");
+  });
+});
+
+describe("what brings pods without a sidecar", () => {
+  const restart = "kubectl rollout restart deployment/web -n shop";
+  test.each<[string, Partial<Workload>, string]>([
+    ["a restart", {}, restart],
+    ["Recreate is as good", { strategy: "Recreate" }, restart],
+    ["paused", { paused: true }, `kubectl rollout resume deployment/web -n shop, for it is paused; then ${restart}`],
+    [
+      "OnDelete",
+      { kind: "DaemonSet", strategy: "OnDelete" },
+      "kubectl delete pod -n shop NAME, one by one: its strategy is OnDelete",
+    ],
+    [
+      "a partition",
+      { kind: "StatefulSet", partition: 2 },
+      "set partition 2 of its update strategy to 0; then kubectl rollout restart statefulset/web -n shop",
+    ],
+    [
+      "whatever else is so, a template out of osm inject",
+      { templateImages: ["sidecar:1"], paused: true, strategy: "OnDelete" },
+      "apply its manifest without osm inject: the sidecar stands in its pod template",
+    ],
+  ])("%s", (_what, difference, expected) => {
+    expect(plainRemedy({ ...settled, ...difference })).toBe(expected);
   });
 });
 

@@ -97,11 +97,13 @@ const moved = (to: boolean): RolloutStatus => ({
 });
 test.each<readonly [string, number, CheckedPod["state"], number, RolloutStatus, readonly string[]]>([
   ["after the switch was moved, silent", switchedMs + 1, silent, nowMs, moved(false), []],
-  ["after it, not asked", switchedMs + 1, "not-asked", nowMs, moved(false), [name]],
+  ["after it, not asked", switchedMs + 1, "not-asked", nowMs, moved(false), []],
+  ["after it, not asked, its time over", switchedMs + 1, "not-asked", 0, moved(false), [name]],
   ["after it, the other way", switchedMs + 1, { ...differs, egress: true }, nowMs, moved(false), [name]],
   ["after it, silent beyond its time", switchedMs + 1, differs, 0, moved(false), [name]],
-  ["when it was moved, silent", switchedMs, silent, nowMs, moved(false), [name]],
-  ["when it was moved, not asked", switchedMs, "not-asked", nowMs, moved(false), [name]],
+  ["in the second before, silent", switchedMs - 998, silent, nowMs, moved(false), []],
+  ["when it was moved, silent", switchedMs - 999, silent, nowMs, moved(false), [name]],
+  ["when it was moved, not asked", switchedMs - 999, "not-asked", nowMs, moved(false), [name]],
   ["after an earlier move", switchedMs + 1, silent, nowMs, moved(true), [name]],
 ])("a sidecar that started %s: whether its switch is still waited for", (_, startedMs, state, sinceMs, before, off) => {
   const pod = podSeen({ sidecarStartedAtMs: startedMs });
@@ -109,6 +111,17 @@ test.each<readonly [string, number, CheckedPod["state"], number, RolloutStatus, 
   expect(offValue).toEqual(off);
   // Whoever differs keeps Converged False all the same.
   expect([...pending, ...wrong]).toEqual([name]);
+});
+
+test("a sidecar that is going is waited for until it is asked, and its switch is not", () => {
+  const pod = podSeen({ sidecarStartedAtMs: switchedMs - 5_000, terminating: true });
+  const { offValue, pending } = tallyOf(
+    [{ pod, state: "not-asked", sinceMs: nowMs, suspect: true }],
+    moved(false),
+    target,
+    nowMs,
+  );
+  expect({ offValue, pending }).toEqual({ offValue: [], pending: [name] });
 });
 
 test.each(rows)("one sidecar, %s", (_, difference, expected, before) => {

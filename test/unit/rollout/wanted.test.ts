@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { acceptedCondition } from "#lib/rollout/conditions.ts";
 import type { MeshObservation } from "#lib/rollout/observation.ts";
 import { wantedMesh } from "#lib/rollout/wanted.ts";
 import { configMapSeen, meshSeen } from "../../scripted/world-at-rest.ts";
@@ -135,4 +136,68 @@ test("names of long accounts go to the injection policy, each once", () => {
     { ...web, name: "b".repeat(241) },
   ];
   expect(Object.keys(wantedMesh(meshSeen({ accounts })).injection.configNames ?? {})).toEqual([long]);
+});
+
+describe("where the cluster's Services are", () => {
+  const excluding = (list: string) => ({
+    osmConfig: { ...osmConfig, data: { egress: "1", outbound_ip_range_exclusion_list: list } },
+  });
+  const outside = [
+    { namespace: "default", name: "kubernetes", cidr: "10.96.0.1/32" },
+    { namespace: "kube-system", name: "kube-dns", cidr: "10.96.0.10/32" },
+    { namespace: "kube-system", name: "twin", cidr: "10.96.0.10/32" },
+    { namespace: "default", name: "web", cidr: "10.96.0.20/32" },
+  ];
+  const serviceRange = { cidrs: ["10.96.0.0/16"], outside };
+
+  test("goes to the injection policy, with those that pods may exclude", () => {
+    expect(wantedMesh(meshSeen({ serviceRange })).injection).toMatchObject({
+      serviceRanges: ["10.96.0.0/16"],
+      systemServices: ["10.96.0.1/32", "10.96.0.10/32"],
+    });
+  });
+
+  test("keeps out exclusions, but for addresses outside the mesh", () => {
+    const wanted = (list: string) => wantedMesh(meshSeen({ ...excluding(list), serviceRange }));
+    expect(wanted("10.96.0.20/32,192.0.2.0/24")).toMatchObject({
+      problems: [],
+      injection: { excludedRanges: ["10.96.0.20/32", "192.0.2.0/24"] },
+    });
+    expect(wanted("10.96.0.21/32,192.0.2.0/24")).toMatchObject({
+      accepted: true,
+      problems: [{ key: "outbound_ip_range_exclusion_list" }],
+      injection: { excludedRanges: [] },
+    });
+  });
+
+  test("what ran is kept, but for what was never looked at", () => {
+    const seen = meshSeen({
+      ...excluding("10.0.0.0/8"),
+      serviceRange,
+      injection: { excludedRanges: ["10.0.0.0/9", "192.0.2.0/24"] },
+    });
+    expect(wantedMesh(seen).injection.excludedRanges).toEqual(["192.0.2.0/24"]);
+  });
+
+  test("not known any more, is what it was", () => {
+    const injection = { serviceRanges: ["10.96.0.0/16"], systemServices: ["10.96.0.1/32"] };
+    const why = "nobody may look";
+    const wanted = wantedMesh(meshSeen({ ...excluding("10.96.0.0/24"), injection, serviceRange: { why, outside } }));
+    expect(wanted.problems).toHaveLength(1);
+    expect(wanted.injection).toMatchObject({ serviceRanges: ["10.96.0.0/16"] });
+    expect(wantedMesh(meshSeen({ injection })).injection).toMatchObject(injection);
+  });
+
+  test("never known, exclusions stand as they are, and Accepted says why", () => {
+    const seen = meshSeen({ ...excluding("10.96.0.0/24"), serviceRange: { why: "no such objects", outside } });
+    const wanted = wantedMesh(seen);
+    expect(wanted.injection).toMatchObject({ excludedRanges: ["10.96.0.0/24"], serviceRanges: [] });
+    expect(acceptedCondition(wanted)).toMatchObject({
+      status: "True",
+      reason: "Accepted",
+      message:
+        "egress is on; not checked: whether outbound_ip_range_exclusion_list keeps out of the Service range: no such objects",
+    });
+    expect(wantedMesh({ ...seen, ...excluding("") }).unchecked).toBeUndefined();
+  });
 });

@@ -51,7 +51,7 @@ test("told to end, it ends the line that runs and starts no other", async () => 
   expect(text).not.toContain("== sizes");
 });
 
-test.each(["golden", "world"])("without a node, line %s is skipped with the reason", async (line) => {
+test.each(["golden", "node", "world"])("without a node, line %s is skipped with the reason", async (line) => {
   const { code, text } = await gate([line, "sizes"], { OSM_NO_NODE: "root: needed" });
   expect(text).toContain(`skipped: ${line}: root: needed`);
   expect(text).toContain("measuring");

@@ -7,8 +7,8 @@ import { readPods } from "#lib/kube/pod-reader.ts";
 import { askSidecar } from "#lib/kube/sidecar-status.ts";
 import { type ObservedPod, podKey } from "#lib/rollout/observation.ts";
 import { conditionOf } from "#lib/rollout/status.ts";
+import { runSeed, seededRandom } from "#test/counts.ts";
 import { churnPrefix, startChurn } from "../churn.ts";
-import { runSeed, seededRandom } from "../counts.ts";
 import { type EgressByVersion, watchEgressVersions } from "../egress-by-version.ts";
 import { isCut } from "../expect-status.ts";
 import { podsOf } from "../mesh-pods.ts";
@@ -16,6 +16,8 @@ import type { MeshWorld } from "../mesh-world.ts";
 import { sampleNamespace } from "../sample-mesh.ts";
 
 const verifiedWithinMs = 3_000;
+/** Ten sidecars asked much more often would be a load of their own on the API server that is tested. */
+const askEveryMs = 200;
 const minChangesPerSecond = 2;
 const [shortestPauseMs, longestPauseMs] = [2_000, 5_000];
 
@@ -48,13 +50,16 @@ export function churnSuite(theMesh: () => MeshWorld, counts: { readonly flips: n
         ranAtFlips.push(ran);
         await setEgress(connection, egress);
         const flippedMs = Date.now();
+        const heardMs: number[] = [];
         const [onEverySidecar, inStatus] = await Promise.all([
-          untilAll(connection, versions, ran, egress, flippedMs),
+          untilAll(connection, versions, ran, egress, flippedMs, heardMs),
           untilHistory(mesh, egress, flippedMs),
         ]);
         const missed = [onEverySidecar, inStatus].filter((it) => it !== undefined);
         if (missed.length > 0)
-          late.push(`flip ${flip} to ${egress}: ${missed.join("; ")}\n${await passesSince(mesh, flippedMs)}`);
+          late.push(
+            `flip ${flip} to ${egress}: ${missed.join("; ")}\non the sidecars after ${heardMs.toSorted((a, b) => a - b).join(", ")} ms\n${await passesSince(mesh, flippedMs)}`,
+          );
         const pauseMs = shortestPauseMs + random() * (longestPauseMs - shortestPauseMs);
         await sleep(Math.max(0, pauseMs - (Date.now() - flippedMs)));
       }
@@ -84,13 +89,19 @@ async function setEgress(connection: KubeConnection, egress: boolean): Promise<v
   });
 }
 
-/** Asked directly, past all status. @returns what was wrong when the time was over; a pod deleted meanwhile does not count */
+/**
+ * Asked directly, past all status.
+ *
+ * @param heardMs  gets the time of each sidecar that has it
+ * @returns what was wrong when the time was over; a pod deleted meanwhile does not count
+ */
 async function untilAll(
   connection: KubeConnection,
   versions: EgressByVersion,
   ran: readonly ObservedPod[],
   egress: boolean,
   sinceMs: number,
+  heardMs: number[],
 ): Promise<string | undefined> {
   const asked = ran.map(async (pod) => {
     const isInTime = () => Date.now() - sinceMs <= verifiedWithinMs;
@@ -98,8 +109,11 @@ async function untilAll(
       const answer = await askSidecar(connection, pod);
       const isThere = answer.kind === "answered" && versions.egressOf(answer.says.listeners) === egress;
       // An answer may take long to come: then it was there, and nobody knows since when.
-      if (isThere && isInTime()) return [];
-      await sleep(50);
+      if (isThere && isInTime()) {
+        heardMs.push(Date.now() - sinceMs);
+        return [];
+      }
+      await sleep(askEveryMs);
     }
     return [pod];
   });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { meshPlace } from "#lib/mesh/names.ts";
 import { type SurveyedForwarder, type SurveyedPod, silentMs, type Unread } from "#lib/rollout/drift/survey.ts";
 import { surveyFindings } from "#lib/rollout/drift/survey-findings.ts";
 import { now, nowMs, survey } from "./surveys.ts";
@@ -28,6 +29,20 @@ describe("pods", () => {
         since: { after: created, before: now },
         repair: "osm restart --outdated",
       },
+    ]);
+  });
+
+  test.each([
+    ["without a sidecar", undefined],
+    ["with an old one", "osm-egress/sidecar:0"],
+  ])("%s, where the API server does not inject: a restart would not help", (_what, sidecarImage) => {
+    const repairs = (place?: typeof meshPlace) =>
+      surveyFindings(survey({ injects: false, pods: [pod({ sidecarImage })], ...(place ? { place } : {}) })).map(
+        ({ repair }) => repair,
+      );
+    expect(repairs()).toEqual(["osm inject -f FILE | kubectl apply -f -"]);
+    expect(repairs({ ...meshPlace, osmNamespace: "mesh" })).toEqual([
+      "osm inject -f FILE --osm-namespace mesh | kubectl apply -f -",
     ]);
   });
 

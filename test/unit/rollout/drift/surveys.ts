@@ -10,6 +10,7 @@ export function survey(difference: Partial<Survey> = {}): Survey {
     place: meshPlace,
     atMs: nowMs,
     image: { wanted: "osm-egress/sidecar:1" },
+    injects: true,
     namespaces: [
       {
         name: "shop",

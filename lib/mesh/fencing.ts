@@ -1,0 +1,5 @@
+/**
+ * The highest fencing number that counts as one. The next holder of the Lease takes a higher one, and `leaseTransitions`
+ * is an int32: what somebody wrote beyond this would stop every write. No mesh comes this far by itself.
+ */
+export const maxFencing = 2 ** 30;

@@ -1,0 +1,104 @@
+import { missingSidecarCodes, type OutsideCode, type OutsideReason, outsideText, remedyOf } from "../mesh/guarantee.ts";
+import { missingSidecar } from "../mesh/injection-rule.ts";
+import { type Survey, type SurveyedPod, surveyedLists } from "./drift/survey.ts";
+import { type ObservedPod, podKey } from "./observation.ts";
+import { maxOutside, maxOutsideMessage, type OutsidePod, type RolloutStatus } from "./status.ts";
+import type { CheckedPod } from "./tally.ts";
+
+/** Pods of mesh namespaces that have no sidecar. */
+export interface WithoutSidecar {
+  readonly count: number;
+  /** The first of them by name, at most 20. */
+  readonly pods: readonly OutsidePod[];
+}
+
+/** What the status says of pods outside the guarantee. */
+export interface OutsideGuarantee {
+  readonly count: number;
+  readonly podsWithoutSidecar: number | undefined;
+  readonly pods: readonly OutsidePod[];
+}
+
+/** @returns undefined where the lists that tell could not be read */
+export function withoutSidecar({ pods, namespaces, place, unread }: Survey): WithoutSidecar | undefined {
+  const lists: readonly string[] = Object.values(surveyedLists);
+  if (unread.some(({ object }) => lists.includes(object))) return undefined;
+  const byName = new Map(namespaces.map((namespace) => [namespace.name, namespace]));
+  const codes = new Map<SurveyedPod, OutsideCode>();
+  for (const pod of pods) {
+    const namespace = byName.get(pod.namespace);
+    const code = namespace && pod.injection && missingSidecar(namespace, pod.injection, place);
+    if (code !== undefined) codes.set(pod, code);
+  }
+  const first = firstByName(codes.keys());
+  return {
+    count: codes.size,
+    pods: first.map((pod) => outsidePod(pod, [{ code: codes.get(pod) ?? "NoSidecar" }])),
+  };
+}
+
+/**
+ * Injected pods as they are now, and those without a sidecar as somebody last surveyed them: a hint pass does not list
+ * them. Equal inputs give equal texts in one order, so that nothing is written where nothing has changed.
+ *
+ * @param checked   every pod whose sidecar runs
+ * @param surveyed  undefined: what the status says still stands, but for pods that have a sidecar now
+ */
+export function nextOutside(
+  before: RolloutStatus,
+  checked: readonly Pick<CheckedPod, "pod">[],
+  surveyed: WithoutSidecar | undefined,
+): OutsideGuarantee {
+  const outside: ObservedPod[] = [];
+  const uninjected = new Map((surveyed?.pods ?? knownWithout(before)).map((entry) => [entry.pod, entry]));
+  let count = surveyed?.count ?? before.podsWithoutSidecar;
+  for (const { pod } of checked) {
+    if (pod.outside !== undefined) outside.push(pod);
+    if (uninjected.size > 0 && uninjected.delete(podKey(pod)) && count !== undefined) count = Math.max(count - 1, 0);
+  }
+  const injected = firstByName(outside).map((pod) => outsidePod(pod, pod.outside ?? []));
+  return {
+    count: outside.length + (count ?? 0),
+    podsWithoutSidecar: count,
+    pods: [...uninjected.values(), ...injected].slice(0, maxOutside),
+  };
+}
+
+function knownWithout({ outsideGuarantee = [] }: RolloutStatus): readonly OutsidePod[] {
+  const codes: readonly OutsideCode[] = missingSidecarCodes;
+  return outsideGuarantee.filter(
+    ({ reasons }) => reasons.length === 1 && reasons.some(({ code }) => codes.includes(code)),
+  );
+}
+
+function outsidePod(pod: Named, reasons: readonly OutsideReason[]): OutsidePod {
+  return {
+    pod: podKey(pod),
+    reasons: reasons.map((reason) => ({
+      code: reason.code,
+      message: `${outsideText(reason)}; ${remedyOf(reason.code)}`.slice(0, maxOutsideMessage).toWellFormed(),
+    })),
+  };
+}
+
+interface Named {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** Those that are told: of ten thousand only these few are sorted, and that several times a second. */
+function firstByName<T extends Named>(pods: Iterable<T>): readonly T[] {
+  const first: T[] = [];
+  for (const pod of pods) {
+    const last = first.at(-1);
+    if (first.length === maxOutside && last && !isBefore(pod, last)) continue;
+    const at = first.findIndex((other) => isBefore(pod, other));
+    first.splice(at === -1 ? first.length : at, 0, pod);
+    if (first.length > maxOutside) first.pop();
+  }
+  return first;
+}
+
+function isBefore(left: Named, right: Named): boolean {
+  return left.namespace === right.namespace ? left.name < right.name : left.namespace < right.namespace;
+}

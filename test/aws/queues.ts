@@ -1,0 +1,38 @@
+import { GetQueueAttributesCommand, PurgeQueueCommand, SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
+import type { AwsSide } from "./aws-side.ts";
+
+/** Both queues, as an administrator sees them. */
+export interface Queues {
+  /** Straight into the queue, past the bus. @returns false where SQS itself refuses such a text */
+  send(body: string): Promise<boolean>;
+  /** Waiting or being worked at, and dead. */
+  count(): Promise<{ readonly waiting: number; readonly dead: number }>;
+  forgetTheDead(): Promise<void>;
+  close(): void;
+}
+
+export function queuesOf({ endpoint, region, credentials, queueUrl, deadLetterUrl }: AwsSide): Queues {
+  const client = new SQSClient({ endpoint, region, credentials: credentials.root });
+  const held = async (QueueUrl: string) => {
+    const { Attributes = {} } = await client.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ["All"] }));
+    const { ApproximateNumberOfMessages: visible = 0, ApproximateNumberOfMessagesNotVisible: hidden = 0 } = Attributes;
+    return Number(visible) + Number(hidden);
+  };
+  return {
+    async send(MessageBody) {
+      try {
+        await client.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody }));
+        return true;
+      } catch (error) {
+        if (error instanceof Error && /InvalidMessageContents|MissingParameter|EmptyValue/.test(error.name))
+          return false;
+        throw error;
+      }
+    },
+    count: async () => ({ waiting: await held(queueUrl), dead: await held(deadLetterUrl) }),
+    async forgetTheDead() {
+      await client.send(new PurgeQueueCommand({ QueueUrl: deadLetterUrl }));
+    },
+    close: () => client.destroy(),
+  };
+}

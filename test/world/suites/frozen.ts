@@ -1,0 +1,87 @@
+import { expect, test } from "vitest";
+import { functionAt } from "#test/aws/function-processes.ts";
+import { someOf } from "#test/counts.ts";
+import { eventually } from "#test/eventually.ts";
+import { stepOf } from "#test/faults/proxy/api-step.ts";
+import { digestsNow } from "#test/faults/proxy/digests-now.ts";
+import { namedSteps } from "#test/faults/proxy/named-steps.ts";
+import { breachesIn, takenOfTheDead, writesIn } from "#test/faults/proxy/write-journal.ts";
+import { isOn } from "../expect-status.ts";
+import { patchConfig } from "../mesh-pods.ts";
+import type { MeshWorld } from "../mesh-world.ts";
+import { runningVersions } from "../sidecars.ts";
+import type { Stage } from "./struck-forwarder.ts";
+
+/** Its message is away for 25 s, and whoever takes over needs a few more. */
+const takenOverWithinMs = 60_000;
+
+/**
+ * A function frozen at a named step, as Lambda may do it, and woken when whoever took over has ended. Meanwhile the switch is
+ * moved back, so that whatever it still wants to write is wrong.
+ */
+export function frozenSuite(theStage: () => Stage): void {
+  test.each(someOf(namedSteps))(
+    "a function frozen %s, and woken when its successor has ended: what it still writes is refused",
+    async (_name, step, when) => {
+      const { mesh, proxy, admin } = theStage();
+      const { target } = await mesh.status();
+      const egress = target?.egress === true;
+      const digests = await digestsNow(admin);
+      proxy.exchanges.length = 0;
+      const met = Promise.withResolvers<number>();
+      const awake = Promise.withResolvers<void>();
+      let isStruck = false;
+      proxy.faults = (request) => {
+        if (isStruck || stepOf(request) !== step) return undefined;
+        isStruck = true;
+        const meet = async () => {
+          const pid = await functionAt(mesh.aws.emulator.pid, request.port ?? 0);
+          process.kill(pid, "SIGSTOP");
+          met.resolve(pid);
+          await awake.promise;
+          return "go on" as const;
+        };
+        return { kind: "meet", when, meet };
+      };
+      await patchValue(mesh, !egress);
+      const frozen = await met.promise;
+      try {
+        const version = await patchValue(mesh, egress);
+        const { sidecars } = await mesh.untilStatus(
+          "taken over",
+          (it) => it.observed?.resourceVersion === version && isOn(it, egress) && it.phase === "Idle",
+          takenOverWithinMs,
+        );
+        const ended = await passesEnded(mesh);
+        const successor = proxy.exchanges.length;
+        awake.resolve();
+        process.kill(frozen, "SIGCONT");
+        await eventually("the woken pass ends", async () => (await passesEnded(mesh)) > ended, { withinMs: 45_000 });
+
+        const later = writesIn(proxy.exchanges.slice(successor));
+        expect(later.filter(({ step: what, isTaken }) => what === "write ConfigMap" && isTaken)).toEqual([]);
+        const writes = writesIn(proxy.exchanges);
+        expect(breachesIn(writes, digests, takenOfTheDead(writes))).toEqual([]);
+        const versions = await runningVersions(mesh.cluster, sidecars?.total ?? 0);
+        expect([...versions.values()].filter((one) => one.split("-")[0] !== (egress ? "on" : "off"))).toEqual([]);
+        expect((await mesh.status()).target?.egress).toBe(egress);
+      } finally {
+        proxy.faults = () => undefined;
+        awake.resolve();
+        process.kill(frozen, "SIGCONT");
+      }
+    },
+  );
+}
+
+/** @returns the resourceVersion of osm-config with it */
+async function patchValue({ cluster }: MeshWorld, egress: boolean): Promise<string> {
+  const patch = JSON.stringify({ data: { egress: String(egress) } });
+  return patchConfig(cluster, patch, "merge", "-o", "jsonpath={.metadata.resourceVersion}");
+}
+
+/** How many passes have said how they ended. */
+async function passesEnded({ aws }: MeshWorld): Promise<number> {
+  const lines = await aws.logs("reconcile");
+  return lines.filter(({ fields }) => fields?.["outcome"] !== undefined || fields?.["level"] === "ERROR").length;
+}
