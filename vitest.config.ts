@@ -42,6 +42,7 @@ export default defineConfig({
           ...loadedOnce,
           // Some start programs, and the machine may be busy; the full counts of a property take minutes then.
           testTimeout: isFull ? 600_000 : 30_000,
+          hookTimeout: 120_000,
         },
       },
       {

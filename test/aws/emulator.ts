@@ -67,7 +67,7 @@ async function untilReady(url: string, emulator: Running): Promise<void> {
     return statusCode === 200;
   };
   await eventually("ministack is ready", isReady, {
-    withinMs: 30_000,
+    withinMs: 120_000,
     everyMs: 100,
     unless: () => emulator.exited,
     tell: async () => (await readFile(emulator.logPath, "utf8")).split("\n").slice(-15).join("\n"),

@@ -6,6 +6,7 @@ import { eventually } from "#test/eventually.ts";
 import { CommandError } from "../../tools/setup/command.ts";
 import type { AuditEvent } from "./audit-policy.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
+import { completeJsonLines } from "./complete-lines.ts";
 import { leftovers, processesIn } from "./leftovers.ts";
 import { type ProbeLine, probeLines, testPod, testService } from "./objects.ts";
 import { startWorld, type World } from "./world.ts";
@@ -71,20 +72,16 @@ describe("cluster", () => {
     expect(probeLines(await cluster.kubectl("logs", "web"))[0]).toMatchObject({ event: "listening", http: 8080 });
     const path = "/api/v1/namespaces/default/pods/web:8080/proxy/asked";
     expect(await cluster.kubectl("get", "--raw", path)).toMatch(/^web \/asked from /);
-    const events = (await readFile(cluster.auditLogPath, "utf8"))
-      .trim()
-      .split("\n")
-      .map((line) => JSON.parse(line) as AuditEvent);
-    expect(events).toContainEqual(
-      expect.objectContaining({
-        verb: "get",
-        user: expect.objectContaining({ username: "admin" }),
-        objectRef: expect.objectContaining({ resource: "pods", subresource: "proxy", name: "web:8080" }),
-      }),
-    );
-    for (const resource of ["leases", "events", "configmaps"]) {
-      expect(events.some((event) => event.objectRef?.resource === resource)).toBe(true);
-    }
+    const used = expect.objectContaining({
+      verb: "get",
+      user: expect.objectContaining({ username: "admin" }),
+      objectRef: expect.objectContaining({ resource: "pods", subresource: "proxy", name: "web:8080" }),
+    });
+    // An event is written after its answer.
+    const events = async () => (await completeJsonLines(cluster.auditLogPath)) as readonly AuditEvent[];
+    await expect.poll(events, { timeout: 15_000 }).toContainEqual(used);
+    const seen = new Set((await events()).map(({ objectRef }) => objectRef?.resource));
+    for (const resource of ["leases", "events", "configmaps"]) expect(seen).toContain(resource);
   });
 
   test("a stopped container is stopped until it is told to go on", async () => {
@@ -132,7 +129,7 @@ describe("names", () => {
     const resolver = new Resolver();
     resolver.setServers([world.address]);
     const found = (): Promise<readonly string[]> => resolver.resolve4("many.default.svc.cluster.local").catch(() => []);
-    await expect.poll(async () => new Set(await found()), { timeout: 5_000 }).toEqual(new Set(endpoints));
+    await expect.poll(async () => new Set(await found()), { timeout: 30_000 }).toEqual(new Set(endpoints));
   });
 
   test("an address of a Service has its name", async () => {
@@ -181,11 +178,11 @@ describe("outside", () => {
     await cluster.apply(testPod("holder", "default", ["probe", "tcp-send", tcp.target]));
     await cluster.kubectl("wait", "--for=condition=Ready", "pod/holder", "--timeout=60s");
     await expect
-      .poll(() => world.outside.arrivals())
+      .poll(() => world.outside.arrivals(), { timeout: 30_000 })
       .toContainEqual(expect.not.objectContaining({ closedAt: expect.anything() }));
     await cluster.kubectl("delete", "pod", "holder", "--grace-period=0", "--force", "--wait=true");
     await expect
-      .poll(() => world.outside.arrivals(), { timeout: 5_000 })
+      .poll(() => world.outside.arrivals(), { timeout: 30_000 })
       .toEqual([expect.objectContaining({ kind: "tcp", closedAt: expect.any(Number), closedBy: "end" })]);
   });
 

@@ -164,9 +164,12 @@ function kill(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
+const forkedWithinMs = 30_000;
+
 /** The child that `unshare --fork` and `nsenter --pid` make for the command that they were given. */
 async function onlyChild(parent: ChildProcess): Promise<number> {
-  for (let attempt = 0; attempt < 200; attempt++) {
+  const endMs = performance.now() + forkedWithinMs;
+  while (performance.now() < endMs) {
     if (parent.exitCode !== null) throw new Error(`exit code ${parent.exitCode}`);
     if (parent.pid !== undefined) {
       const text = await readFile(`/proc/${parent.pid}/task/${parent.pid}/children`, "utf8").catch(() => "");
@@ -175,5 +178,5 @@ async function onlyChild(parent: ChildProcess): Promise<number> {
     }
     await sleep(10);
   }
-  throw new Error("no child after 2 s");
+  throw new Error(`no child after ${forkedWithinMs} ms`);
 }

@@ -88,7 +88,8 @@ export function startChurn(
   const change = { service: changeService, endpoint: changeEndpoint, pod: changePod };
   const running = (async () => {
     while (!stopped.signal.aborted) {
-      const dice = random();
+      // A pod first: by chance alone a short run might have none.
+      const dice = made.pod === 0 ? 0 : random();
       const kind = dice < podShare ? "pod" : dice < podShare + serviceShare ? "service" : "endpoint";
       await change[kind]();
       made[kind]++;

@@ -149,7 +149,7 @@ describe("correct", () => {
       all.every(({ object }) => drift?.history?.some((it) => it.object === object));
     let status: RolloutStatus;
     try {
-      status = await mesh.untilStatus("all corrected", (it) => isDone(it) && isCut(it), 90_000);
+      status = await mesh.untilStatus("all corrected", (it) => isDone(it) && isCut(it), 120_000);
     } finally {
       await setDriftSchedule(mesh.aws, "DISABLED");
     }

@@ -92,7 +92,8 @@ async function open(name: string): Promise<readonly string[]> {
 
 describe("traffic of an injected pod", () => {
   test("outside the mesh every road is open", async () => {
-    expect(await open("control")).toEqual(Object.keys(roads()));
+    // One datagram may be lost, and nobody sends it again.
+    await expect.poll(() => open("control"), { timeout: 30_000 }).toEqual(Object.keys(roads()));
   });
 
   test("egress off: none is, and nothing arrived; names are still looked up", async () => {

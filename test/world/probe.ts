@@ -22,7 +22,8 @@ export async function probeOnce(
   { namespace, pod }: PodRef,
   ...probe: readonly string[]
 ): Promise<Attempt> {
-  const command = ["/bin/probe", "-timeout", "2s", ...probe];
+  // What is refused fails at once; what is slow must not look refused.
+  const command = ["/bin/probe", "-timeout", "8s", ...probe];
   const args = [
     "exec",
     "--namespace",

@@ -122,10 +122,10 @@ test("a Deployment that does not come up ends the run: it is named with its reas
   const untouched = await pods("late-c");
   expect(untouched.map(({ sidecar }) => sidecar)).toEqual([older]);
 
-  const result = await osm("restart", "--outdated", "-n", shop, "--timeout", "15");
+  const result = await osm("restart", "--outdated", "-n", shop, "--timeout", "45");
   expect(result.exitCode).toBe(1);
   expect(result.stderr).toMatch(
-    /Deployment shop\/late-b did not come up: not within 15 s: .*container app is not ready/,
+    /Deployment shop\/late-b did not come up: not within 45 s: .*container app is not ready/,
   );
   expect(result.stderr).toContain("Unhealthy: Readiness probe failed");
   expect(result.stdout).toMatch(/shop\/late-a .* restarted\n.*shop\/late-b .* failed\n.*shop\/late-c .* not-begun/);
@@ -179,10 +179,14 @@ test("osm uninstall: refused, then by force with every sidecar open, then clean 
   const configs = () => cluster.kubectl("get", "cm", "-A", "-l", "openservicemesh.io/sidecar-config", "-o", "name");
   expect(await configs()).toContain("osm-sidecar.default");
   // Pods that are being deleted still mount it.
-  const again = await eventually("nothing is left for pods", async () => {
-    const result = await osm("uninstall");
-    return result.exitCode === 0 && result;
-  });
+  const again = await eventually(
+    "nothing is left for pods",
+    async () => {
+      const result = await osm("uninstall");
+      return result.exitCode === 0 && result;
+    },
+    { withinMs: 60_000 },
+  );
   expect(again.stdout).toContain("There is no mesh [osm]");
   expect(await configs()).toBe("");
 });

@@ -1,3 +1,4 @@
+import { eventually } from "#test/eventually.ts";
 import type { MeshWorld } from "./mesh-world.ts";
 
 /** The demo of Open Service Mesh in small: three service accounts, two pods each, each with a Service. */
@@ -34,8 +35,9 @@ export function sampleMesh(options: SampleOptions = {}): readonly object[] {
   ];
 }
 
-/** In the mesh, and every pod running. The mesh is installed already. */
-export async function bringUpSample({ cluster, osm }: MeshWorld, replicas = 2): Promise<void> {
+/** In the mesh, every pod running, every Service served. The mesh is installed already. */
+export async function bringUpSample(mesh: MeshWorld, replicas = 2): Promise<void> {
+  const { cluster, osm } = mesh;
   await cluster.apply(...sampleMesh({ replicas: 0 }));
   const added = await osm("namespace", "add", sampleNamespace);
   if (added.exitCode !== 0) throw new Error(`osm namespace add: ${added.stdout}${added.stderr}`);
@@ -43,6 +45,25 @@ export async function bringUpSample({ cluster, osm }: MeshWorld, replicas = 2): 
   for (const account of sampleAccounts) {
     await cluster.kubectl("rollout", "status", `deployment/${account}`, "-n", sampleNamespace, "--timeout=90s");
   }
+  await untilServed(mesh);
+}
+
+const servedWithinMs = 60_000;
+
+/** Ready is not yet served: kube-proxy takes a moment to have the endpoints of each port, mesh or not. */
+async function untilServed({ world }: MeshWorld): Promise<void> {
+  const ports = sampleAccounts.flatMap((account) =>
+    ["http", "echo"].map((port) => `${sampleNamespace}/${account}:${port}`),
+  );
+  let missing: readonly string[] = ports;
+  const isServed = async () => {
+    const { stdout } = await world.run(["iptables-save", "-t", "nat"]);
+    const endpoints = stdout.split("\n").filter((line) => line.startsWith("-A KUBE-SEP-"));
+    missing = ports.filter((port) => !endpoints.some((line) => line.includes(`"${port}"`)));
+    return missing.length === 0;
+  };
+  const tell = () => `kube-proxy has no endpoint of ${missing.join(", ")}`;
+  await eventually("every Service is served", isServed, { withinMs: servedWithinMs, everyMs: 200, tell });
 }
 
 export function service(namespace: string, account: string): object {

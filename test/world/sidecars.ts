@@ -6,6 +6,7 @@ import { askSidecar } from "#lib/kube/sidecar-status.ts";
 import { labels, osmNamespace } from "#lib/mesh/names.ts";
 import { podKey } from "#lib/rollout/observation.ts";
 import type { Cluster } from "#test/cluster/cluster.ts";
+import { eventually } from "#test/eventually.ts";
 
 /**
  * What every running sidecar says that it runs, by pod: asked directly, past all status.
@@ -17,9 +18,13 @@ export async function runningVersions(cluster: Cluster, count: number): Promise<
   const connection = openKubeconfig({ kubeconfig: cluster.kubeconfigPath });
   const pods = (await readPods(connection)).filter((pod) => pod.sidecarStartedAtMs !== undefined && !pod.terminating);
   const answers = pods.map(async (pod) => {
-    const answer = await askSidecar(connection, pod);
-    if (answer.kind === "silent") throw new Error(`${podKey(pod)} does not say what it runs: ${answer.why}`);
-    return [podKey(pod), answer.says.listeners] as const;
+    let why = "";
+    const listeners = async () => {
+      const answer = await askSidecar(connection, pod);
+      if (answer.kind === "silent") why = answer.why;
+      return answer.kind === "silent" ? undefined : answer.says.listeners;
+    };
+    return [podKey(pod), await eventually(`${podKey(pod)} says what it runs`, listeners, { tell: () => why })] as const;
   });
   if (pods.length !== count) throw new Error(`${pods.length} sidecars, not ${count}: ${pods.map(podKey).join(" ")}`);
   return new Map(await Promise.all(answers));

@@ -1,10 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { stringify } from "yaml";
 import { isOn, podsWithinMs } from "#test/world/expect-status.ts";
-import type { MeshWorld } from "#test/world/mesh-world.ts";
-import { sampleAccounts, sampleMesh, sampleNamespace } from "#test/world/sample-mesh.ts";
+import { sampleMesh, sampleNamespace } from "#test/world/sample-mesh.ts";
 import { reachInMesh, reachOut } from "./reach.ts";
 import type { Stage } from "./stage.ts";
 import { heading, tell } from "./terminal.ts";
@@ -30,25 +28,7 @@ export async function theMesh({ mesh, shell, checks }: Stage): Promise<void> {
   const pods = await shell.type(`kubectl get pods -n ${sampleNamespace}`);
   checks.expect((pods.text.match(/\b2\/2\b/g) ?? []).length === 6, "Six pods, each with its sidecar: 2/2.");
   const status = await mesh.untilStatus("6 of 6", (it) => isOn(it, false) && it.sidecars?.verified === 6, podsWithinMs);
-  await untilServed(mesh);
   checks.expect(status.sidecars?.total === 6, "Every sidecar was asked what it runs: 6 of 6 run what osm-config says.");
-}
-
-const servedWithinMs = 15_000;
-
-/** Ready is not yet served: kube-proxy takes a moment to have the endpoints, mesh or not. */
-async function untilServed({ world }: MeshWorld): Promise<void> {
-  const endMs = Date.now() + servedWithinMs;
-  for (;;) {
-    const { stdout } = await world.run(["iptables-save", "-t", "nat"]);
-    const endpoints = stdout.split("\n").filter((line) => line.startsWith("-A KUBE-SEP-"));
-    const missing = sampleAccounts.filter(
-      (name) => !endpoints.some((line) => line.includes(`"${sampleNamespace}/${name}:`)),
-    );
-    if (missing.length === 0) return;
-    if (Date.now() > endMs) throw new Error(`kube-proxy does not serve ${missing.join(", ")}`);
-    await sleep(200);
-  }
 }
 
 /** Flags with their values, two pairs on a line. */

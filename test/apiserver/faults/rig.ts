@@ -155,10 +155,14 @@ async function installMesh(rig: Rig): Promise<void> {
   await createNamespace(admin);
   const first = await rig.startFunction("setup");
   await new Message("drift").untilDone(first);
-  await eventually("pods are injected", async () => {
-    await createPods(admin);
-    return true;
-  });
+  await eventually(
+    "pods are injected",
+    async () => {
+      await createPods(admin);
+      return true;
+    },
+    { withinMs: 60_000 },
+  );
   await sidecars.follow(admin, meshPods);
   await setEgress(admin, false);
   await new Message("drift").untilDone(first);

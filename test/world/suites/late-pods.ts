@@ -16,7 +16,7 @@ export function latePodsSuite(theMesh: () => MeshWorld): void {
   /** Its app tries to get out before it does anything else. */
   const eager = (name: string, account: string): object => {
     const { target } = theMesh().world.outside.sites.tcp;
-    const script = `/bin/probe -timeout 2s tcp ${target}; exec /bin/probe pause`;
+    const script = `/bin/probe -timeout 8s tcp ${target}; exec /bin/probe pause`;
     return samplePod(name, appSpec(account, ["/bin/sh", "-c", script]));
   };
 

@@ -10,7 +10,7 @@ import { appSpec, sampleNamespace } from "../sample-mesh.ts";
 
 /** The pass gives a silent pod 30 s; the schedule comes every minute in this stage. */
 const deadlineMs = 30_000;
-const scheduleMs = 75_000;
+const scheduleMs = 120_000;
 
 /** A pod that uses all of its grace period to end. */
 const graceMs = 20_000;
@@ -70,7 +70,7 @@ export function podsSuite(theMesh: () => MeshWorld): void {
     expect(await reaches()).toBe(true);
     await cluster.kubectl("delete", "pod", "leaving", "-n", sampleNamespace, "--wait=false");
     await patchEgress(cluster, "false");
-    const off = await mesh.untilStatus("off", (it) => isOn(it, false), 8_000);
+    const off = await mesh.untilStatus("off", (it) => isOn(it, false), 15_000);
     expect(off.sidecars?.total).toBe(7);
     let reachedWhenCut = true;
     const cut = async () => {
