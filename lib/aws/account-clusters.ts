@@ -75,12 +75,16 @@ export function openAccountClusters({ region, deployment, account, credentials }
   return {
     async *pages() {
       const pages = paginateListClusters({ client }, {});
-      for (;;) {
-        const { done, value } = await pages.next().catch((cause: unknown) => {
-          throw failureOf("ListClusters", cause);
-        });
-        if (done) return undefined;
-        yield await look(value.clusters ?? []);
+      try {
+        for (;;) {
+          const { done, value } = await pages.next().catch((cause: unknown) => {
+            throw failureOf("ListClusters", cause);
+          });
+          if (done) return undefined;
+          yield await look(value.clusters ?? []);
+        }
+      } finally {
+        client.destroy();
       }
     },
   };

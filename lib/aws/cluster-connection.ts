@@ -2,8 +2,7 @@ import { type Cluster, DescribeClusterCommand, EKSClient, ResourceNotFoundExcept
 import { EgressError } from "../errors.ts";
 import { splitClusterId } from "../events/cluster-id.ts";
 import { roleTag } from "../events/fields.ts";
-import type { KubeConnection } from "../kube/connection.ts";
-import { openTokenConnection } from "../kube/token-connection.ts";
+import { openTokenConnection, type TokenConnection } from "../kube/token-connection.ts";
 import { eksTokens } from "./eks-token.ts";
 import { endpointAdvice } from "./endpoint-advice.ts";
 import { awsFailure, clientOptions } from "./failure.ts";
@@ -18,7 +17,7 @@ export type ClusterSettings = Pick<
 >;
 
 export interface ReachedCluster {
-  readonly connection: KubeConnection;
+  readonly connection: TokenConnection;
   /** Where to look when nobody answers. */
   readonly advice: string;
   /** Who the function is there: a role's ARN, or words for its own. */
@@ -79,6 +78,9 @@ async function describe(client: EKSClient, id: string, name: string): Promise<Cl
       throw new EgressError("cluster-unknown", `DescribeCluster ${id}: no such cluster in this region`, cause);
     }
     throw awsFailure(`DescribeCluster ${id}`, cause);
+  } finally {
+    // Its one request: kept, the socket would outlive the client.
+    client.destroy();
   }
 }
 

@@ -51,9 +51,21 @@ export function openClusters(settings: ClusterSettings, ports: Partial<ClusterPo
     const sinceMs = nowMs();
     const before = kept.get(id);
     if (before && sinceMs - before.sinceMs < keptMs) return before.reached;
+    if (before) drop(id);
     const reached = reach(id);
-    kept.set(id, { reached, sinceMs });
+    const own = { reached, sinceMs };
+    kept.set(id, own);
+    // Nobody may come to use what was prepared, and the next one would fail with what is over.
+    reached.catch(() => {
+      if (kept.get(id) === own) kept.delete(id);
+    });
     return reached;
+  }
+  /** Its connections close as soon as nothing is under way on them. */
+  function drop(id: string): void {
+    const dropped = kept.get(id)?.reached;
+    kept.delete(id);
+    dropped?.then(({ connection }) => connection.close()).catch(() => undefined);
   }
   function isLeftAlone(id: string): boolean {
     return nowMs() - (silentSince.get(id) ?? -Infinity) < silentMs;
@@ -99,7 +111,7 @@ export function openClusters(settings: ClusterSettings, ports: Partial<ClusterPo
         return await useReached(id, pass, work);
       } catch (error) {
         // The endpoint, the CA or the role may be another one by now.
-        kept.delete(id);
+        drop(id);
         throw error;
       }
     },

@@ -6,6 +6,7 @@ import {
 } from "@aws-sdk/client-sqs";
 import type { SQSRecord } from "aws-lambda";
 import type { Reason } from "../errors.ts";
+import { cutText } from "../mesh/cut-text.ts";
 import { awsFailure, clientOptions } from "./failure.ts";
 import type { ReconcileSettings } from "./settings.ts";
 
@@ -63,7 +64,7 @@ export function openQueue(settings: Omit<ReconcileSettings, "busName">): Queue {
     async deadLetter(message, reason, problem) {
       await send(settings.deadLetterUrl, message.body, {
         "osm-reason": reason,
-        "osm-problem": problem.slice(0, 1_000),
+        "osm-problem": attributeText(problem),
       });
     },
   };
@@ -72,6 +73,11 @@ export function openQueue(settings: Omit<ReconcileSettings, "busName">): Queue {
 export function passesOf(message: Message): number {
   const passes = Number(message.messageAttributes[passesAttribute]?.stringValue ?? "0");
   return Number.isSafeInteger(passes) && passes >= 0 ? passes : maxPasses;
+}
+
+/** SQS takes no attribute that XML could not hold: an answer's control characters would keep the letter from its queue. */
+function attributeText(text: string): string {
+  return cutText(text, 1_000).replaceAll(/[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu, "\uFFFD");
 }
 
 function wireAttributes(attributes: Record<string, string>): Record<string, MessageAttributeValue> {

@@ -3,7 +3,7 @@ import { clusterPorts } from "../kube/cluster-ports.ts";
 import type { KubeConnection } from "../kube/connection.ts";
 import type { MeshPlace } from "../mesh/names.ts";
 import { sidecarConfigName } from "../mesh/sidecar-config-name.ts";
-import { heldByAnother } from "../reconcile/lease-section.ts";
+import { heldByAnother } from "../reconcile/holder.ts";
 import type { ClusterPorts } from "../reconcile/ports.ts";
 import { reconcileCluster } from "../reconcile/reconcile-cluster.ts";
 import { type Account, accountKey } from "../rollout/observation.ts";

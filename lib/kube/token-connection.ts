@@ -21,7 +21,12 @@ export const maxOpen = 8;
 /** Who has connections, in the order of their last requests. */
 const opened = new Set<{ close(): void }>();
 
-export function openTokenConnection(cluster: TokenCluster): KubeConnection {
+/** Closed, it opens anew for whoever still asks. */
+export interface TokenConnection extends KubeConnection {
+  close(): void;
+}
+
+export function openTokenConnection(cluster: TokenCluster): TokenConnection {
   const ca = Buffer.from(cluster.caData, "base64").toString("utf8");
   const open = (): Agent =>
     new Agent({ ...http1, connections: maxInFlight, keepAliveTimeout: idleMs, connect: { ca, timeout: 5_000 } });
@@ -35,7 +40,7 @@ export function openTokenConnection(cluster: TokenCluster): KubeConnection {
     },
   };
 
-  return connectionTo(cluster.server, async () => {
+  const connection = connectionTo(cluster.server, async () => {
     const headers = { authorization: `Bearer ${await cluster.token()}` };
     // A function that was frozen wakes with connections that the other side closed long ago, and its timers have not run.
     if (Date.now() - usedAt > idleMs) {
@@ -53,4 +58,11 @@ export function openTokenConnection(cluster: TokenCluster): KubeConnection {
     dispatcher ??= open();
     return { headers, dispatcher };
   });
+  return {
+    ...connection,
+    close() {
+      opened.delete(own);
+      own.close();
+    },
+  };
 }

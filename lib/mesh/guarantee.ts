@@ -1,3 +1,4 @@
+import { cutText } from "./cut-text.ts";
 import { annotations, sidecar } from "./names.ts";
 
 /** What a container that is root has unless it drops it, and what leads to Envoy's user or past the capture. */
@@ -172,7 +173,7 @@ export function remedyOf(code: OutsideCode): string {
 
 function few(texts: readonly string[]): string {
   const named = texts.slice(0, maxNamed).map((text) => {
-    return text.length <= maxValueLength ? text : `${text.slice(0, maxValueLength - 1).toWellFormed()}…`;
+    return text.length <= maxValueLength ? text : `${cutText(text, maxValueLength - 1)}…`;
   });
   const more = texts.length - maxNamed;
   return named.join(", ") + (more > 0 ? ` and ${more} more` : "");

@@ -1,7 +1,7 @@
 import { EgressError } from "../errors.ts";
 import { numberToExceed } from "../rollout/config-writes.ts";
+import { heldByAnother } from "./holder.ts";
 import { LeaseInHand } from "./lease-in-hand.ts";
-import { heldByAnother } from "./lease-section.ts";
 import { noteNumber } from "./note-number.ts";
 import type { ClusterPorts } from "./ports.ts";
 

@@ -1,20 +1,19 @@
 import { EgressError } from "../errors.ts";
-import { highestFencing, orphans, unknownAccounts } from "../rollout/config-writes.ts";
-import { type ConfigDrift, missingConfigs } from "../rollout/drift/config-drift.ts";
-import { type DriftPlan, driftPlan, keysOf, proofsFor, writtenBack } from "../rollout/drift/drift-plan.ts";
-import type { WrittenBack } from "../rollout/drift/next-drift.ts";
+import { missingConfigs } from "../rollout/drift/config-drift.ts";
+import { writtenBack } from "../rollout/drift/drift-plan.ts";
 import { meshPods } from "../rollout/mesh-pods.ts";
-import type { Answer, MeshObservation, ObservedLease, ObservedPod } from "../rollout/observation.ts";
-import { isSwitched, type Wanted, wantedMesh, withProofs } from "../rollout/wanted.ts";
+import type { Answer, MeshObservation, ObservedPod } from "../rollout/observation.ts";
+import type { Wanted } from "../rollout/wanted.ts";
 import { earlyAnswers } from "./early-answers.ts";
+import type { Before, Holder } from "./holder.ts";
 import { LeaseInHand } from "./lease-in-hand.ts";
+import { among, isLate, type Looked, lookAndWrite } from "./look-and-write.ts";
 import { noteNumber } from "./note-number.ts";
 import type { PassContext } from "./pass.ts";
 import type { PassMemory } from "./pass-memory.ts";
 import { pokeAll } from "./poke-all.ts";
 import type { ClusterPorts } from "./ports.ts";
 import { type ToVerify, Verification } from "./verification.ts";
-import { writeConfigs } from "./write-configs.ts";
 
 /** What a pass knows after it has written: the world as it is now, as far as this pass is concerned. */
 export interface Written {
@@ -31,10 +30,6 @@ export interface Written {
 const statusTries = 3;
 /** How often the switch may be moved before the pods are poked nonetheless. */
 const maxOvertaken = 2;
-
-export function heldByAnother(lease: ObservedLease): boolean {
-  return lease.holder !== "" && !lease.expired;
-}
 
 /**
  * Takes the Lease, looks again, writes ConfigMaps and MeshInjection, pokes the pods, says in the status that they are to
@@ -63,27 +58,6 @@ export async function writeUnderLease(
   return "again";
 }
 
-/** What a pass knows before it takes the Lease. */
-export interface Before {
-  readonly lease: ObservedLease | undefined;
-  /** The number that it must exceed, as far as it is known. */
-  readonly fencing: number;
-  /** Where there is no Lease, for the number of the next one. */
-  readonly rollout?: MeshObservation["rollout"];
-  /** For accounts and orphans that only the list of pods tells of. */
-  readonly pods?: readonly ObservedPod[];
-}
-
-/** A pass while it holds the Lease. */
-export interface Holder {
-  readonly ports: ClusterPorts;
-  readonly context: PassContext;
-  readonly memory: PassMemory;
-  readonly lease: LeaseInHand;
-  /** Alterations that it has written back, in all of its looks. */
-  readonly written: WrittenBack[];
-}
-
 async function writeAndTell(holder: Holder, before: Before): Promise<Written | "again" | "lost"> {
   const { ports, memory, lease } = holder;
   const poked = await writeAndPoke(holder, before);
@@ -92,7 +66,7 @@ async function writeAndTell(holder: Holder, before: Before): Promise<Written | "
   // Without the pods nobody could tell what is gone from what never was.
   const writtenMs = memory.writtenAtMs ?? ports.nowMs();
   const gone = before.pods ? [] : missingConfigs(seen, wanted, pods, { nowMs: ports.nowMs(), writtenMs });
-  holder.written.push(...writtenBack(among(applied, gone), seen, { nowMs: writtenMs, proofs: noProofs }));
+  holder.written.push(...writtenBack(among(applied, gone), seen, { nowMs: writtenMs, proofs: new Map() }));
   const verification = await begun(holder, {
     seen,
     wanted,
@@ -120,7 +94,7 @@ interface Poked extends Looked {
 }
 
 /** A switch that is moved meanwhile goes first: nobody is poked, or waits, for what is written over at once. */
-async function writeAndPoke(holder: Holder, before: Before): Promise<Poked | "again" | "lost"> {
+async function writeAndPoke(holder: Holder, before: Before): Promise<Poked | "lost"> {
   const { ports, lease } = holder;
   for (let overtaken = 0; ; overtaken++) {
     const looked = await lookAndWrite(holder, before, overtaken === 0);
@@ -137,61 +111,6 @@ async function writeAndPoke(holder: Holder, before: Before): Promise<Poked | "ag
     if (result === "lost") return "lost";
     if (result === "done") return { ...looked, pods, heard };
   }
-}
-
-const noProofs: ReadonlyMap<string, string> = new Map();
-
-interface Looked extends Pick<Written, "seen" | "wanted" | "refusal"> {
-  readonly drift: DriftPlan;
-  /** `namespace/name` of the ConfigMaps that are as wanted now. */
-  readonly applied: ReadonlySet<string>;
-}
-
-/** What was refused, or is gone with its namespace, is not put right. */
-function among(applied: ReadonlySet<string>, drifts: readonly ConfigDrift[]): readonly ConfigDrift[] {
-  return drifts.filter(({ key }) => applied.has(key));
-}
-
-async function lookAndWrite(
-  holder: Holder,
-  { lease: leaseBefore, pods: podsBefore }: Before,
-  isFirst: boolean,
-): Promise<Looked | "again" | "lost"> {
-  const { ports, context, memory, lease } = holder;
-  let seen = await ports.readMesh().catch(async (error: unknown) => {
-    if (!isFirst) throw error;
-    // Nothing is written yet, so the Lease need not expire before somebody looks again.
-    await lease.release();
-    memory.holdsLease = false;
-    throw error;
-  });
-  // Reading may have taken long: whoever has the Lease by now writes what is newer than this.
-  if ((await lease.keep()) === "lost") return "lost";
-  // Somebody has put the Lease back to an earlier number, or was about to make it anew with a later one.
-  if (highestFencing(seen) > lease.number) {
-    if ((await lease.raise(highestFencing(seen))) === "lost") return "lost";
-    seen = await ports.readMesh();
-  }
-  const nowMs = ports.nowMs();
-  const plain = wantedMesh(seen, unknownAccounts(wantedMesh(seen), podsBefore ?? []));
-  const asBefore = { ...seen, lease: leaseBefore };
-  const isUntouched = memory.writtenAtMs === undefined;
-  const isForced = context.correct === true;
-  const drift = driftPlan(asBefore, plain, { nowMs, pods: podsBefore, isForced, isUntouched });
-  // Nobody can foresee it, and so none of the altered bytes can have it.
-  const proofs = proofsFor(drift.due, context.passId);
-  const wanted = withProofs(plain, proofs);
-  const left = podsBefore === undefined ? [] : orphans(seen, podsBefore, nowMs);
-  memory.writtenAtMs = nowMs;
-  const written = await writeConfigs(holder, asBefore, wanted, { held: keysOf(drift.held), orphans: left });
-  holder.written.push(...writtenBack(among(written.applied, drift.due), seen, { nowMs, proofs }));
-  return { seen, wanted, drift, ...written };
-}
-
-/** Whoever cannot look has not been overtaken, as far as he knows. */
-export async function isLate(ports: ClusterPorts, { wanted }: Pick<Looked, "wanted">): Promise<boolean> {
-  const glance = await ports.glance().catch(() => undefined);
-  return glance !== undefined && isSwitched(glance, wanted.target);
 }
 
 /** Somebody who only asks may have written the status meanwhile; the Lease is not let go before it is true. */

@@ -1,7 +1,7 @@
 import type { ObservedPod } from "../rollout/observation.ts";
 import { runningSidecars, wantedDigestOf } from "../rollout/pod-checks.ts";
 import type { Wanted } from "../rollout/wanted.ts";
-import type { Holder } from "./lease-section.ts";
+import type { Holder } from "./holder.ts";
 import { poke } from "./poke.ts";
 import { reserveMs } from "./verification.ts";
 

@@ -7,7 +7,9 @@ import type { MeshObservation, ObservedLease, ObservedPod } from "../rollout/obs
 import type { Condition } from "../rollout/status.ts";
 import { isSwitched, type Wanted, wantedMesh } from "../rollout/wanted.ts";
 import { counted } from "./counted.ts";
-import { type Before, heldByAnother, isLate, writeUnderLease } from "./lease-section.ts";
+import { type Before, heldByAnother } from "./holder.ts";
+import { writeUnderLease } from "./lease-section.ts";
+import { isLate } from "./look-and-write.ts";
 import type { LookResult, SidecarFigures } from "./look-result.ts";
 import type { PassContext, PassOutcome } from "./pass.ts";
 import type { PassMemory } from "./pass-memory.ts";

@@ -1,5 +1,5 @@
 import type { ObservedPod } from "../rollout/observation.ts";
-import { startResolutionMs } from "../rollout/pod-checks.ts";
+import { noteFor, startResolutionMs } from "../rollout/pod-checks.ts";
 import type { CheckedPod } from "../rollout/tally.ts";
 
 /** First answer to be hoped for this long after a poke. */
@@ -51,7 +51,7 @@ export function newCheck(
   nowMs: number,
 ): Check {
   const justPoked = suspects.has(`${pod.namespace}/${pod.configMap}`);
-  const poke = pod.poke?.digest === digest ? pod.poke : undefined;
+  const poke = noteFor(pod, digest, nowMs);
   const pokedAtMs = poke && !(justPoked && poke.atMs < (writtenMs ?? nowMs)) ? poke.atMs : nowMs;
   const startedMs = pod.sidecarStartedAtMs ?? 0;
   const hadItsTime = !justPoked && poke !== undefined && startedMs < convergedMs;
@@ -59,7 +59,8 @@ export function newCheck(
     pod,
     state: isDue ? "not-asked" : "trusted",
     suspect: justPoked,
-    sinceMs: hadItsTime ? Number.NEGATIVE_INFINITY : Math.max(pokedAtMs, startedMs),
+    // A node's clock may be ahead: nobody is waited for from a time to come.
+    sinceMs: hadItsTime ? Number.NEGATIVE_INFINITY : Math.min(nowMs, Math.max(pokedAtMs, startedMs)),
     poked: justPoked,
     noted: justPoked,
     repokes: 0,

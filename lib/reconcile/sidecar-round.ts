@@ -2,6 +2,7 @@ import { drainSeconds } from "../envoy/bootstrap.ts";
 import type { Answer, ObservedPod } from "../rollout/observation.ts";
 import {
   isPokedFor,
+  noteFor,
   type PodState,
   podState,
   podsToAsk,
@@ -52,7 +53,7 @@ export class SidecarRound {
   /** Takes over a list of pods: those gone are forgotten, those known keep their state. */
   adopt(pods: readonly ObservedPod[], options: Adoption): void {
     const now = this.#ports.nowMs();
-    const due = new Set(podsToAsk(pods, this.#wanted, options.everybody, options.suspects));
+    const due = new Set(podsToAsk(pods, this.#wanted, options.everybody, options.suspects, now));
     const next = new Map<string, Check>();
     for (const pod of runningSidecars(pods)) {
       const key = keyOf(pod);
@@ -159,11 +160,11 @@ export class SidecarRound {
         : podState(check.pod, answer, digest ?? "no configuration", check.refusedBefore ?? 0);
     check.state = state;
     if (state.kind === "altered") return;
-    if (state.kind === "verified") {
+    if (state.kind === "verified" && digest !== undefined) {
       if (state.draining > 0) check.drainingSinceMs ??= now;
       check.nextAskMs = now + (state.openEgress > 0 ? openConnectionAskMs : drainSeconds * 1_000);
       // What its annotation said when pods were listed is gone if it was poked since.
-      if (check.noted || (!check.poked && isPokedFor(check.pod, digest))) return;
+      if (check.noted || (!check.poked && isPokedFor(check.pod, digest, now))) return;
       check.noted = true;
       check.pokedAtMs = now;
       check.repokes = 0;
@@ -172,9 +173,10 @@ export class SidecarRound {
     }
     check.paceMs = Math.min(check.paceMs * askGrowth, this.#slowestMs);
     check.nextAskMs = now + check.paceMs;
-    if (check.pod.terminating || isLeft(check, this.#options)) return;
+    // Without a configuration there is nothing to poke for, and no time to begin anew.
+    if (check.pod.terminating || digest === undefined || isLeft(check, this.#options)) return;
     if (!check.poked) {
-      const isPokedAlready = check.pod.poke?.digest === digest;
+      const isPokedAlready = noteFor(check.pod, digest, now) !== undefined;
       if (isPokedAlready && (state.kind === "silent" || !this.#options.isPatient)) return;
       check.sinceMs = now;
       check.pokedAtMs = now;
@@ -185,8 +187,7 @@ export class SidecarRound {
     }
   }
 
-  async #poke(check: Check, digest: string | undefined): Promise<void> {
-    if (digest === undefined) return;
+  async #poke(check: Check, digest: string): Promise<void> {
     check.poked = true;
     await poke(this.#ports, this.#log, check.pod, {
       digest,

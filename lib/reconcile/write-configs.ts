@@ -3,7 +3,7 @@ import type { RefusedAccount } from "../rollout/conditions.ts";
 import { type ConfigMapWrite, configWrites } from "../rollout/config-writes.ts";
 import { accountKey, type MeshObservation } from "../rollout/observation.ts";
 import type { Wanted } from "../rollout/wanted.ts";
-import type { Holder } from "./lease-section.ts";
+import type { Holder } from "./holder.ts";
 
 /** What is not to be written although it differs. */
 export interface LeftAlone {

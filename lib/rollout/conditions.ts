@@ -1,3 +1,4 @@
+import { cutText } from "../mesh/cut-text.ts";
 import { mode } from "../mesh/mode.ts";
 import type { Condition } from "./status.ts";
 import type { Tally } from "./tally.ts";
@@ -38,7 +39,7 @@ export function convergedCondition(tally: Tally, egress: boolean, refused: reado
   const type = "Converged";
   const share = `${counts.verified} of ${counts.total} sidecars verified with egress ${mode(egress)}`;
   if (refused.length > 0) {
-    const named = firstFew(refused.map(({ account, why }) => `${account} (${why.slice(0, maxWhyLength)})`));
+    const named = firstFew(refused.map(({ account, why }) => `${account} (${cutText(why, maxWhyLength)})`));
     return { type, status: "False", reason: "AccountRefused", message: `${share}; not written: ${named}` };
   }
   if (wrong.length > 0) {

@@ -15,7 +15,9 @@ export function nextHistory(before: RolloutStatus, facts: StatusFacts, progress:
   const [newest, ...older] = history;
   const { egress } = facts.wanted.target;
   if (newest?.to !== egress) {
-    const from = before.lastGood?.egress ?? before.target?.egress;
+    // The switch may be everywhere while in-mesh destinations are still on their way, and the mesh is not as a whole.
+    const arrived = history.find(({ outcome }) => outcome === "Converged");
+    const from = arrived?.to ?? before.lastGood?.egress ?? before.target?.egress;
     const by = author(facts);
     const started: HistoryEntry = {
       ...(from === undefined ? {} : { from }),

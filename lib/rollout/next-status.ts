@@ -1,3 +1,4 @@
+import { cutText } from "../mesh/cut-text.ts";
 import { attributed } from "./attribution.ts";
 import { acceptedCondition, convergedCondition, cutCondition } from "./conditions.ts";
 import { driftedCondition } from "./drift/drifted-condition.ts";
@@ -56,8 +57,7 @@ function observedValue({ osmConfig, wanted }: StatusFacts): RolloutStatus["obser
   const raw = osmConfig.data?.["egress"];
   return {
     resourceVersion: osmConfig.resourceVersion,
-    // Half a character would come back from the API server as another one, and look like news for ever.
-    ...(raw === undefined ? {} : { raw: raw.slice(0, maxRawLength).toWellFormed() }),
+    ...(raw === undefined ? {} : { raw: cutText(raw, maxRawLength) }),
     ...(wanted.accepted ? { egress: wanted.target.egress } : {}),
   };
 }

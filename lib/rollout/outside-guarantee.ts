@@ -1,3 +1,4 @@
+import { cutText } from "../mesh/cut-text.ts";
 import { missingSidecarCodes, type OutsideCode, type OutsideReason, outsideText, remedyOf } from "../mesh/guarantee.ts";
 import { missingSidecar } from "../mesh/injection-rule.ts";
 import { type Survey, type SurveyedPod, surveyedLists } from "./drift/survey.ts";
@@ -76,7 +77,7 @@ function outsidePod(pod: Named, reasons: readonly OutsideReason[]): OutsidePod {
     pod: podKey(pod),
     reasons: reasons.map((reason) => ({
       code: reason.code,
-      message: `${outsideText(reason)}; ${remedyOf(reason.code)}`.slice(0, maxOutsideMessage).toWellFormed(),
+      message: cutText(`${outsideText(reason)}; ${remedyOf(reason.code)}`, maxOutsideMessage),
     })),
   };
 }

@@ -1,5 +1,6 @@
 import { egressOfDigest } from "../envoy/sidecar-config.ts";
-import type { Answer, ObservedPod } from "./observation.ts";
+import { cutText } from "../mesh/cut-text.ts";
+import type { Answer, ObservedPod, Poke } from "./observation.ts";
 import type { Wanted } from "./wanted.ts";
 
 /** How long a pod is waited for after its own poke, and when it is poked again. */
@@ -59,7 +60,7 @@ export function describeState(state: PodState): string {
     case "verified":
       return "Verified";
     case "differs":
-      return `OtherVersion: runs ${state.runs.slice(0, maxQuotedVersion)}`;
+      return `OtherVersion: runs ${cutText(state.runs, maxQuotedVersion)}`;
     case "rejected":
       return "Rejected: Envoy refused the configuration";
     case "altered":
@@ -72,13 +73,22 @@ export function describeState(state: PodState): string {
 /** A container's start comes in whole seconds, cut off: it may have been so much later. */
 export const startResolutionMs = 999;
 
+/** By how much the clocks of those who write notes may differ; each goes by the API server's. */
+const clockToleranceMs = 10_000;
+
+/** The pod's note for this digest. Whoever may edit the pod may write one; none of ours is from a time to come. */
+export function noteFor({ poke }: ObservedPod, digest: string | undefined, nowMs: number): Poke | undefined {
+  return poke !== undefined && poke.digest === digest && poke.atMs <= nowMs + clockToleranceMs ? poke : undefined;
+}
+
 /**
  * Poked for this digest by whoever verified it or told the status that it is to be verified, and not while another
  * container ran: that one's answer would say nothing about this one.
  */
-export function isPokedFor({ poke, sidecarStartedAtMs }: ObservedPod, digest: string | undefined): boolean {
-  if (poke === undefined || poke.digest !== digest || poke.unverified) return false;
-  return (sidecarStartedAtMs ?? 0) + startResolutionMs <= poke.atMs;
+export function isPokedFor(pod: ObservedPod, digest: string | undefined, nowMs: number): boolean {
+  const note = noteFor(pod, digest, nowMs);
+  if (note === undefined || note.unverified) return false;
+  return (pod.sidecarStartedAtMs ?? 0) + startResolutionMs <= note.atMs;
 }
 
 /** Pods that must be asked: those not poked for what they must run, or all while that is not known to be verified. */
@@ -87,9 +97,12 @@ export function podsToAsk(
   wanted: Wanted,
   everybody: boolean,
   suspects: ReadonlySet<string>,
+  nowMs: number,
 ): readonly ObservedPod[] {
   return runningSidecars(pods).filter(
     (pod) =>
-      everybody || !isPokedFor(pod, wantedDigestOf(pod, wanted)) || suspects.has(`${pod.namespace}/${pod.configMap}`),
+      everybody ||
+      !isPokedFor(pod, wantedDigestOf(pod, wanted), nowMs) ||
+      suspects.has(`${pod.namespace}/${pod.configMap}`),
   );
 }

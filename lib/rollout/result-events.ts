@@ -1,4 +1,5 @@
 import type { ResultEvent } from "../events/result-event.ts";
+import { cutText } from "../mesh/cut-text.ts";
 import { mode } from "../mesh/mode.ts";
 import { driftAnnouncements } from "./drift/drift-events.ts";
 import { conditionOf, type RolloutStatus } from "./status.ts";
@@ -33,7 +34,7 @@ export function announcements(before: RolloutStatus, after: RolloutStatus, corre
       detail: {
         correlationId,
         raw: after.observed?.raw ?? null,
-        problem: problem.slice(0, 256),
+        problem: cutText(problem, 256),
         keeps: after.target?.egress ?? false,
         ...(after.observed?.resourceVersion === undefined ? {} : { resourceVersion: after.observed.resourceVersion }),
       },
@@ -66,7 +67,7 @@ export function announcements(before: RolloutStatus, after: RolloutStatus, corre
         egress: entry.to,
         reason,
         sidecars: counts,
-        lagging: (after.lagging ?? []).map(({ pod, reason }) => ({ pod, reason: reason.slice(0, 256) })),
+        lagging: (after.lagging ?? []).map(({ pod, reason }) => ({ pod, reason: cutText(reason, 256) })),
         tookMs: entry.tookMs ?? 0,
       },
     });

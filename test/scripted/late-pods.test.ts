@@ -150,3 +150,30 @@ test("a pod whose annotation said that it was verified, and that ran something e
   expect(pod.poke?.unverified).toBeUndefined();
   expect(await writesOf(cluster)).toEqual([]);
 });
+
+test("a note from a time to come is nobody's: a silent pod with one is waited for no longer than any other", async () => {
+  const cluster = await meshAtRest();
+  const late = addRejecting(cluster);
+  late.stopped = true;
+  const digest = cluster.pod("shop/web-1").poke?.digest ?? "";
+  late.poke = { digest, atMs: Date.parse("2099-01-01T00:00:00Z") };
+  const startedMs = cluster.clock.nowMs();
+  await runPass(cluster, { kind: "drift" });
+  expect(cluster.clock.nowMs() - startedMs).toBeLessThan(40_000);
+  expect(late.poke?.atMs).toBeLessThanOrEqual(cluster.clock.nowMs());
+  await cluster.clock.pass(30_000);
+  await runPass(cluster, { kind: "drift" });
+  expect(conditionOf(cluster.status, "Converged")).toMatchObject({ status: "True", reason: "AllReachableVerified" });
+});
+
+test("a silent pod of a node whose clock is ahead is waited for no longer than any other", async () => {
+  const cluster = await meshAtRest();
+  const pod = cluster.pod("shop/web-1");
+  pod.stopped = true;
+  pod.sidecarStartedAtMs = cluster.clock.nowMs() + 600_000;
+  const startedMs = cluster.clock.nowMs();
+  cluster.setOsmConfig({ egress: "true", permissive_traffic_policy_mode: "true" });
+  await runPass(cluster);
+  expect(cluster.clock.nowMs() - startedMs).toBeLessThan(40_000);
+  expect(conditionOf(cluster.status, "Converged")).toMatchObject({ status: "True", reason: "AllReachableVerified" });
+});

@@ -65,6 +65,13 @@ export class AwsStandIn {
     return one;
   }
 
+  /** Connections that are open to it. */
+  async connections(): Promise<number> {
+    return new Promise((resolve, reject) =>
+      this.#server.getConnections((error, count) => (error ? reject(error) : resolve(count))),
+    );
+  }
+
   async close(): Promise<void> {
     // Not another object in its place: the runtime itself would go on with the old one.
     for (const name of Object.keys(process.env)) if (!(name in this.#before)) delete process.env[name];

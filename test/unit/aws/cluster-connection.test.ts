@@ -35,6 +35,12 @@ test("the stack's own cluster: no tag, no role", async () => {
   expect(aws.assumed).toEqual([]);
 });
 
+test("a cluster that was looked up leaves no connection to AWS behind", async () => {
+  await reach("shop");
+  await reach(`${other}/shop`);
+  await expect.poll(() => aws.connections(), { timeout: 1_000 }).toBe(0);
+});
+
 test("any other one of its account needs the tag", async () => {
   await expect(reach("bank")).rejects.toThrow(
     "[cluster-unknown] DescribeCluster bank: it has no tag osm-egress/managed=true, or =osm-egress-prod",

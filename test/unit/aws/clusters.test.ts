@@ -2,7 +2,8 @@ import { beforeEach, describe, expect, test } from "vitest";
 import type { ClusterSettings } from "#lib/aws/cluster-connection.ts";
 import { type Clusters, keptMs, openClusters, silentMs } from "#lib/aws/clusters.ts";
 import { EgressError } from "#lib/errors.ts";
-import type { KubeConnection, KubeRequest } from "#lib/kube/connection.ts";
+import type { KubeRequest } from "#lib/kube/connection.ts";
+import type { TokenConnection } from "#lib/kube/token-connection.ts";
 
 /** How a cluster takes a request: after so many ms of its own clock with an answer, or in vain. */
 interface Manner {
@@ -20,9 +21,12 @@ let nowMs: number;
 let manner: Manner;
 let reached: number;
 let sent: number;
+let closed: number;
+/** So many look-ups fail. */
+let unreachable: number;
 let clusters: Clusters;
 
-const connection: KubeConnection = {
+const connection: TokenConnection = {
   server: "https://shop",
   async send({ timeoutMs = 10_000 }: KubeRequest) {
     sent++;
@@ -33,13 +37,17 @@ const connection: KubeConnection = {
   stream: () => {
     throw new Error("nobody streams");
   },
+  close: () => {
+    closed++;
+  },
 };
 
 beforeEach(() => {
-  [nowMs, manner, reached, sent] = [1_000_000, well, 0, 0];
+  [nowMs, manner, reached, sent, closed, unreachable] = [1_000_000, well, 0, 0, 0, 0];
   clusters = openClusters({} as ClusterSettings, {
     reach: async () => {
       reached++;
+      if (unreachable-- > 0) throw new EgressError("aws-unavailable", "DescribeCluster shop: too many requests");
       return { connection, advice: "is there a route?", principal: "role/fleet" };
     },
     nowMs: () => nowMs,
@@ -84,6 +92,24 @@ test.each([
   nowMs = firstMs + ms;
   await pass();
   expect(reached).toBe(times);
+});
+
+test("the connections of one that a pass failed on are closed, and so are those that are too old", async () => {
+  await pass();
+  nowMs += keptMs;
+  await pass();
+  expect(closed).toBe(1);
+  manner = refusing;
+  await pass();
+  await Promise.resolve();
+  expect(closed).toBe(2);
+});
+
+test("what was prepared in vain is forgotten, though nobody came to use it", async () => {
+  unreachable = 1;
+  clusters.prepare({ cluster: "shop" });
+  await new Promise((resolve) => setImmediate(resolve));
+  await expect(clusters.use("shop", pass60, async () => "done")).resolves.toBe("done");
 });
 
 test("once it has answered, a request has its own time", async () => {

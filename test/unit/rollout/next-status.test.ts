@@ -207,6 +207,12 @@ describe("times and history", () => {
     expect(again.history?.[0]?.from).toBe(false);
   });
 
+  test("a change from a mesh that has the switch everywhere, but is not converged, is from there", () => {
+    const switched = look(started, { egress: true, tally: { pending: ["shop/web-1"] }, atMs: 1_400 });
+    expect([switched.history?.[0]?.outcome, switched.lastGood?.egress]).toEqual(["Converged", false]);
+    expect(look(switched, { tally: waiting, atMs: 1_600 }).history?.[0]).toMatchObject({ from: true, to: false });
+  });
+
   test("what each status tells that the one before did not", () => {
     const told = (before: RolloutStatus, after: RolloutStatus) => {
       const { bus, kubernetes } = announcements(before, after, "id");

@@ -35,6 +35,8 @@ test("what a stranger calls its version is cut", () => {
   expect(
     describeState({ kind: "differs", runs: "x".repeat(5_000), egress: undefined, hasRefused: false }).length,
   ).toBeLessThan(256);
+  const half = describeState({ kind: "differs", runs: `${"x".repeat(63)}😀`, egress: undefined, hasRefused: false });
+  expect(half.isWellFormed()).toBe(true);
 });
 
 const started = nowMs - 10_000;
@@ -43,13 +45,15 @@ test.each<readonly [string, Partial<ObservedPod>, boolean]>([
   ["perhaps before its start", { sidecarStartedAtMs: started, poke: { digest, atMs: started + 998 } }, false],
   ["while another container ran", { sidecarStartedAtMs: started, poke: { digest, atMs: started - 1 } }, false],
   ["without being verified", { poke: { digest, atMs: nowMs, unverified: true } }, false],
+  ["in a time to come", { poke: { digest, atMs: nowMs + 10_001 } }, false],
+  ["by a clock a little ahead", { poke: { digest, atMs: nowMs + 10_000 } }, true],
   ["for something else", { poke: { digest: "other", atMs: nowMs } }, false],
   ["never", { poke: undefined }, false],
 ])("poked %s", (_, difference, poked) => {
   const pod = podSeen(difference);
-  expect(isPokedFor(pod, digest)).toBe(poked);
-  expect(isPokedFor(pod, undefined)).toBe(false);
-  expect(podsToAsk([pod], wantedMesh(meshSeen()), false, new Set())).toEqual(poked ? [] : [pod]);
+  expect(isPokedFor(pod, digest, nowMs)).toBe(poked);
+  expect(isPokedFor(pod, undefined, nowMs)).toBe(false);
+  expect(podsToAsk([pod], wantedMesh(meshSeen()), false, new Set(), nowMs)).toEqual(poked ? [] : [pod]);
 });
 
 test("everybody and suspects are asked whatever their annotation says; who does not run is not", () => {
@@ -59,7 +63,9 @@ test("everybody and suspects are asked whatever their annotation says; who does 
     podSeen({ name: "db-1", configMap: "osm-sidecar.db" }),
     podSeen({ name: "new", sidecarStartedAtMs: undefined }),
   ];
-  expect(podsToAsk(pods, wanted, true, new Set()).map(({ name }) => name)).toEqual(["web-1", "db-1"]);
-  expect(podsToAsk(pods, wanted, false, new Set(["shop/osm-sidecar.web"])).map(({ name }) => name)).toEqual(["web-1"]);
-  expect(podsToAsk(pods, wanted, false, new Set(["other/osm-sidecar.web"]))).toEqual([]);
+  expect(podsToAsk(pods, wanted, true, new Set(), nowMs).map(({ name }) => name)).toEqual(["web-1", "db-1"]);
+  expect(podsToAsk(pods, wanted, false, new Set(["shop/osm-sidecar.web"]), nowMs).map(({ name }) => name)).toEqual([
+    "web-1",
+  ]);
+  expect(podsToAsk(pods, wanted, false, new Set(["other/osm-sidecar.web"]), nowMs)).toEqual([]);
 });

@@ -63,21 +63,21 @@ const collection: Refused = {
 };
 
 /** Says of a pod that it was already asked to look, before it was: so that nobody asks it again. */
-const forgedPoke: Contained = {
+const forgedPoke = (way: string, at: () => Date): Contained => ({
   verdict: "contained",
-  way: "The pod's annotation forged that says what it was last asked to load",
+  way,
   because: "Before a change counts as done every sidecar is asked itself",
   async attempt(ground) {
     const path = `jsonpath={.metadata.annotations.${annotations.digest.replaceAll(".", "\\.")}}`;
     const off = await must(ground.admin(["get", "configmap", own, "-n", shop, "-o", path]));
     await setEgress(ground, true);
     const control = await eventually("egress is on", () => reaches(ground, plain, outward()));
-    const forged = `${annotations.poke}=${off} ${new Date().toISOString()}`;
+    const forged = `${annotations.poke}=${off} ${at().toISOString()}`;
     await must(ground.mallory(["annotate", "pod", plain, "-n", shop, "--overwrite", forged]));
     await setEgress(ground, false);
     return { got: await reaches(ground, plain, outward()), control };
   },
-};
+});
 
 /** No forwarder is here to take the change up. */
 async function setEgress({ admin, osm }: Ground, value: boolean): Promise<void> {
@@ -158,6 +158,7 @@ export const configuration: Family = {
         attempt: ({ mallory }) => mallory(["replace", "--raw", path, "-f", "-"], {}),
       }),
     ),
-    forgedPoke,
+    forgedPoke("The pod's annotation forged that says what it was last asked to load", () => new Date()),
+    forgedPoke("The same, dated in a time to come", () => new Date("2099-01-01T00:00:00Z")),
   ],
 };

@@ -23,8 +23,8 @@ const gaugeEvery = 125;
 const warm = 0.3;
 /** In a thousand operations: MiB, descriptors. */
 const mostGrowth = { memory: 15, handles: 3 } as const;
-/** Connections that nobody uses are closed after 4 s; what is left then is kept. */
-const restMs = 5_000;
+/** Connections that nobody uses are closed after 4 s, and those to AWS by the other side after 6; what is left is kept. */
+const restMs = 7_500;
 /** ConfigMaps of accounts that are gone stay for two minutes. */
 const tidyMs = 180_000;
 const kinds = ["configmaps", "services", "serviceaccounts", "pods", "secrets"] as const;
