@@ -142,8 +142,11 @@ function report(
   const rows = Object.entries(held).map(([name, all]) => {
     const later = all.slice(all.length * warm);
     const [first, last] = [all[0], all.at(-1)];
+    if (first === undefined || last === undefined) return `${name}: too short to gauge`;
     const most = Math.max(...all.map(({ memory }) => memory));
-    return `${name}: memory ${first?.memory.toFixed(0)} to ${last?.memory.toFixed(0)} MiB, ${most.toFixed(0)} at most, ${slope(later, "memory").toFixed(1)} MiB in a thousand; descriptors ${first?.handles} to ${last?.handles}, ${slope(later, "handles").toFixed(1)} in a thousand`;
+    return `${name}: memory ${first.memory.toFixed(0)} to ${last.memory.toFixed(0)} MiB, ${most.toFixed(0)} at most, ${slope(later, "memory").toFixed(1)} MiB in a thousand; descriptors ${first.handles} to ${last.handles}, ${slope(later, "handles").toFixed(1)} in a thousand (${all.map(({ handles }) => handles).join(" ")})
+  first ${JSON.stringify(first.kinds)}
+  last ${JSON.stringify(last.kinds)}`;
   });
   return [...rows, `messages: ${JSON.stringify({ done, failed, dead })}`, JSON.stringify(carriedOut)].join("\n");
 }
