@@ -64,7 +64,7 @@ export function recordCluster(metrics: Metrics, cluster: string, outcome: PassOu
   return outcome;
 }
 
-/** Only a pass that saw the mesh may speak of it: a gauge would drop to 0 whenever another one holds the Lease. */
-function hasSeenMesh({ kind }: PassOutcome): boolean {
-  return kind === "settled" || kind === "out-of-time";
+/** Only a pass that saw the mesh may speak of it: a gauge would drop to 0 whenever others hold the Lease, or overtake it. */
+function hasSeenMesh({ kind, isBlind }: PassOutcome): boolean {
+  return !isBlind && (kind === "settled" || kind === "out-of-time");
 }

@@ -38,6 +38,8 @@ export interface PassOutcome {
   /** out-of-time: the Lease is released; the same event wants another pass. */
   readonly kind: "settled" | "held-by-another" | "superseded" | "out-of-time";
   readonly figures: PassFigures;
+  /** No look came to an end: the figures say nothing about the mesh. */
+  readonly isBlind?: true;
   /** As the status stands at the end of the pass; absent when every condition is as it is wanted, or nobody looked. */
   readonly unmet?: Condition;
 }

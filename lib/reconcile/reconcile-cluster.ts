@@ -97,7 +97,7 @@ async function looks(ports: ClusterPorts, context: PassContext, memory: PassMemo
     context.log.warn("looking again after a failure", { problem: result.refusal.message, waitMs: Math.round(waitMs) });
     await ports.sleep(waitMs);
   }
-  return done("out-of-time");
+  return { ...done("out-of-time"), isBlind: true };
 }
 
 /**

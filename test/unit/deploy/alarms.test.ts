@@ -154,6 +154,7 @@ test.each<[what: string, outcome: PassOutcome, names: readonly string[]]>([
     ["ConvergeMs", "Sidecars", "SidecarsVerified", "ConditionsUnmet", "DriftFindings", "ForwarderSilentMs"],
   ],
   ["a pass that saw nothing", { ...busy, kind: "held-by-another", figures: quiet.figures }, []],
+  ["a pass that was overtaken in every look", { kind: "out-of-time", figures: quiet.figures, isBlind: true }, []],
 ])("%s writes these by cluster and no more", (_what, outcome, names) => {
   const byCluster = writtenBy(outcome).filter(({ dimensions }) => dimensions.includes("cluster"));
   expect(byCluster.map(({ name }) => name)).toEqual(names);
