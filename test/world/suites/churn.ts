@@ -124,7 +124,7 @@ async function untilAll(
 }
 
 /** What the function's log has of that time, for whoever wonders why: when each pass began, and what each had done. */
-async function passesSince({ aws }: MeshWorld, sinceMs: number): Promise<string> {
+export async function passesSince({ aws }: MeshWorld, sinceMs: number): Promise<string> {
   const lines = (await aws.logs("reconcile")).flatMap(({ fields = {} }) => {
     const stamp = fields["timestamp"] ?? (fields["_aws"] as { readonly Timestamp?: number } | undefined)?.Timestamp;
     const atMs = (typeof stamp === "number" ? stamp : Date.parse(String(stamp))) - sinceMs;
