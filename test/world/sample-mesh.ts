@@ -51,7 +51,7 @@ export async function bringUpSample(mesh: MeshWorld, replicas = 2): Promise<void
 const servedWithinMs = 60_000;
 
 /** Ready is not yet served: kube-proxy takes a moment to have the endpoints of each port, mesh or not. */
-async function untilServed({ world }: MeshWorld): Promise<void> {
+export async function untilServed({ world }: MeshWorld): Promise<void> {
   const ports = sampleAccounts.flatMap((account) =>
     ["http", "echo"].map((port) => `${sampleNamespace}/${account}:${port}`),
   );

@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { isOn, podsWithinMs } from "#test/world/expect-status.ts";
-import { sampleMesh, sampleNamespace } from "#test/world/sample-mesh.ts";
+import { sampleMesh, sampleNamespace, untilServed } from "#test/world/sample-mesh.ts";
 import { reachInMesh, reachOut } from "./reach.ts";
 import type { Stage } from "./stage.ts";
 import { heading, tell } from "./terminal.ts";
@@ -28,6 +28,7 @@ export async function theMesh({ mesh, shell, checks }: Stage): Promise<void> {
   const pods = await shell.type(`kubectl get pods -n ${sampleNamespace}`);
   checks.expect((pods.text.match(/\b2\/2\b/g) ?? []).length === 6, "Six pods, each with its sidecar: 2/2.");
   const status = await mesh.untilStatus("6 of 6", (it) => isOn(it, false) && it.sidecars?.verified === 6, podsWithinMs);
+  await untilServed(mesh);
   checks.expect(status.sidecars?.total === 6, "Every sidecar was asked what it runs: 6 of 6 run what osm-config says.");
 }
 
