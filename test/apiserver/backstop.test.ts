@@ -1,12 +1,12 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { meshInjectionDefinition } from "#deploy/crds/mesh-injection.ts";
 import { podPolicy, podPolicyBinding } from "#deploy/injection/pod-policy.ts";
-import { meshInjection, osmNamespaceObject } from "#deploy/osm-config.ts";
+import { meshInjection } from "#deploy/osm-config.ts";
 import { defaults } from "#deploy/parameters.ts";
 import type { KubeObject } from "#lib/kube/objects.ts";
 import { annotations, sidecar } from "#lib/mesh/names.ts";
 import { eventually } from "#test/eventually.ts";
 import { applyAll, connectAs, create, messageOf } from "./api.ts";
+import { serveMeshInjection } from "./installation.ts";
 import { namespace, pod, serviceAccount } from "./pods.ts";
 
 const admin = connectAs("admin");
@@ -33,11 +33,7 @@ function tried(where: string, spec: object = {}, more: Readonly<Record<string, s
 }
 
 beforeAll(async () => {
-  await applyAll(admin, [osmNamespaceObject(defaults), meshInjectionDefinition(defaults)]);
-  await eventually(
-    "the CRD is served",
-    async () => (await create(admin, meshInjection(defaults), true)).status !== 404,
-  );
+  await serveMeshInjection(admin, defaults);
   await applyAll(admin, [
     meshInjection(defaults),
     ...[lost, without].flatMap((name) => [namespace(name, "enabled", false), serviceAccount(name)]),

@@ -1,7 +1,6 @@
-import { meshInjectionDefinition } from "#deploy/crds/mesh-injection.ts";
 import { podPolicy, podPolicyBinding } from "#deploy/injection/pod-policy.ts";
 import { injectionBinding, injectionPolicy } from "#deploy/injection/policy.ts";
-import { meshInjection, osmNamespaceObject } from "#deploy/osm-config.ts";
+import { meshInjection } from "#deploy/osm-config.ts";
 import { defaults } from "#deploy/parameters.ts";
 import { parseManifest, printManifest } from "#lib/cli/inject/kubectl-yaml.ts";
 import { meshOfCluster } from "#lib/cli/inject/mesh.ts";
@@ -9,6 +8,7 @@ import { injectSources } from "#lib/cli/inject/render.ts";
 import type { KubeObject } from "#lib/kube/objects.ts";
 import { eventually } from "#test/eventually.ts";
 import { applyAll, connectAs, create } from "./api.ts";
+import { serveMeshInjection } from "./installation.ts";
 import { appContainer, namespace, pod, type StoredPod, serviceAccount } from "./pods.ts";
 import { createFromYaml } from "./raw-text.ts";
 
@@ -32,9 +32,8 @@ export async function prepare(
   pairs: readonly Pair[],
   besides: (namespace: string) => readonly KubeObject[],
 ): Promise<void> {
-  await applyAll(admin, [osmNamespaceObject(defaults), meshInjectionDefinition(defaults)]);
+  await serveMeshInjection(admin, defaults);
   const parameter = meshInjection(defaults);
-  await eventually("the CRD is served", async () => (await create(admin, parameter, true)).status !== 404);
   await applyAll(admin, [
     parameter,
     podPolicy(),

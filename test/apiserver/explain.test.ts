@@ -2,9 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { meshInjectionDefinition } from "#deploy/crds/mesh-injection.ts";
 import { injectionBinding, injectionPolicy } from "#deploy/injection/policy.ts";
-import { meshInjection, osmNamespaceObject } from "#deploy/osm-config.ts";
+import { meshInjection } from "#deploy/osm-config.ts";
 import { defaults } from "#deploy/parameters.ts";
 import { program } from "#lib/cli/main.ts";
 import { objectPath } from "#lib/kube/kinds.ts";
@@ -13,6 +12,7 @@ import { annotations } from "#lib/mesh/names.ts";
 import type { Explanation } from "#lib/rollout/explanation.ts";
 import { eventually } from "#test/eventually.ts";
 import { applyAll, connectAs, create, kubeconfigOf, remove } from "./api.ts";
+import { serveMeshInjection } from "./installation.ts";
 import { appContainer, namespace, pod, serviceAccount } from "./pods.ts";
 import type { IdentityName } from "./setup.ts";
 
@@ -84,9 +84,8 @@ beforeAll(async () => {
   for (const who of ["admin", "owner"] as const) {
     writeFileSync(join(directory, who), JSON.stringify(kubeconfigOf(who)));
   }
-  await applyAll(admin, [osmNamespaceObject(defaults), meshInjectionDefinition(defaults)]);
+  await serveMeshInjection(admin, defaults);
   const parameter = meshInjection(defaults);
-  await eventually("the CRD is served", async () => (await create(admin, parameter, true)).status !== 404);
   await remove(admin, parameter);
   await applyAll(admin, [
     parameter,

@@ -1,9 +1,8 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { meshInjectionDefinition } from "#deploy/crds/mesh-injection.ts";
 import { injectedContainers } from "#deploy/injection/containers.ts";
 import { podPolicy, podPolicyBinding } from "#deploy/injection/pod-policy.ts";
 import { injectionBinding, injectionPolicy } from "#deploy/injection/policy.ts";
-import { meshInjection, osmNamespaceObject } from "#deploy/osm-config.ts";
+import { meshInjection } from "#deploy/osm-config.ts";
 import { defaults } from "#deploy/parameters.ts";
 import type { KubeObject } from "#lib/kube/objects.ts";
 import { decodeNamespace, decodeSidecarPod } from "#lib/kube/sidecar-pods.ts";
@@ -12,6 +11,7 @@ import { annotations, meshPlace } from "#lib/mesh/names.ts";
 import { sidecarConfigName } from "#lib/mesh/sidecar-config-name.ts";
 import { eventually } from "#test/eventually.ts";
 import { applyAll, bodyOf, connectAs, create, mergePatch, messageOf, remove } from "./api.ts";
+import { serveMeshInjection } from "./installation.ts";
 import { appContainer, namespace, pod, type StoredPod, serviceAccount } from "./pods.ts";
 
 const admin = connectAs("admin");
@@ -53,8 +53,7 @@ async function withParameter(spec: object, seen: (stored: StoredPod) => boolean)
 }
 
 beforeAll(async () => {
-  await applyAll(admin, [osmNamespaceObject(defaults), meshInjectionDefinition(defaults)]);
-  await eventually("the CRD is served", async () => (await create(admin, parameter, true)).status !== 404);
+  await serveMeshInjection(admin, defaults);
   await applyAll(admin, [
     parameter,
     podPolicy(),

@@ -1,7 +1,12 @@
+import { meshInjectionDefinition } from "#deploy/crds/mesh-injection.ts";
+import { meshInjection, osmNamespaceObject } from "#deploy/osm-config.ts";
+import type { Parameters } from "#deploy/parameters.ts";
 import { type Installation, installationOf } from "#lib/cli/install.ts";
 import { type InstallOptions, parametersOf } from "#lib/cli/install-options.ts";
 import { readInstalled } from "#lib/cli/installed.ts";
-import { connectAs } from "./api.ts";
+import type { KubeConnection } from "#lib/kube/connection.ts";
+import { eventually } from "#test/eventually.ts";
+import { applyAll, connectAs, create } from "./api.ts";
 
 export interface Result {
   /** What each step said. */
@@ -18,4 +23,11 @@ export async function install(flags: Partial<InstallOptions> = {}, osmNamespace 
   const said: (string | undefined)[] = [];
   for (const step of installation.steps) said.push(await step.run(() => undefined));
   return { said, change: installation.change() };
+}
+
+/** The mesh's namespace and kind MeshInjection alone, once objects of it may be made. */
+export async function serveMeshInjection(admin: KubeConnection, parameters: Parameters): Promise<void> {
+  await applyAll(admin, [osmNamespaceObject(parameters), meshInjectionDefinition(parameters)]);
+  const isServed = async () => (await create(admin, meshInjection(parameters), true)).status !== 404;
+  await eventually("the CRD is served", isServed);
 }

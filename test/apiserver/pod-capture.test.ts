@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { meshInjectionDefinition } from "#deploy/crds/mesh-injection.ts";
 import { injectedContainers } from "#deploy/injection/containers.ts";
 import { podPolicy, podPolicyBinding } from "#deploy/injection/pod-policy.ts";
 import { injectionBinding, injectionPolicy } from "#deploy/injection/policy.ts";
-import { meshInjection, osmNamespaceObject } from "#deploy/osm-config.ts";
+import { meshInjection } from "#deploy/osm-config.ts";
 import { defaults } from "#deploy/parameters.ts";
 import { annotations } from "#lib/mesh/names.ts";
 import { podCapture } from "#lib/mesh/pod-capture.ts";
 import { eventually } from "#test/eventually.ts";
 import { applyAll, bodyOf, connectAs, create, mergePatch, messageOf, remove } from "./api.ts";
+import { serveMeshInjection } from "./installation.ts";
 import { namespace, pod, type StoredPod, serviceAccount } from "./pods.ts";
 
 const admin = connectAs("admin");
@@ -29,8 +29,7 @@ async function captureArgs(given: Texts): Promise<readonly string[] | undefined>
 }
 
 beforeAll(async () => {
-  await applyAll(admin, [osmNamespaceObject(defaults), meshInjectionDefinition(defaults)]);
-  await eventually("the CRD is served", async () => (await create(admin, parameter, true)).status !== 404);
+  await serveMeshInjection(admin, defaults);
   await applyAll(admin, [
     parameter,
     podPolicy(),

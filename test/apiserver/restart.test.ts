@@ -2,9 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
-import { meshInjectionDefinition } from "#deploy/crds/mesh-injection.ts";
 import { injectionBinding, injectionPolicy } from "#deploy/injection/policy.ts";
-import { meshInjection, osmNamespaceObject } from "#deploy/osm-config.ts";
+import { meshInjection } from "#deploy/osm-config.ts";
 import { defaults } from "#deploy/parameters.ts";
 import { program } from "#lib/cli/main.ts";
 import { objectPath } from "#lib/kube/kinds.ts";
@@ -12,6 +11,7 @@ import { type KubeObject, read } from "#lib/kube/objects.ts";
 import { annotations, labels } from "#lib/mesh/names.ts";
 import { eventually } from "#test/eventually.ts";
 import { applyAll, bodyOf, connectAs, create, kubeconfigOf, mergePatch, remove } from "./api.ts";
+import { serveMeshInjection } from "./installation.ts";
 import { appContainer, namespace, pod, type StoredPod, serviceAccount } from "./pods.ts";
 import { standIn, workload } from "./stand-in-controller.ts";
 
@@ -86,9 +86,8 @@ async function setRights(granted: typeof rules, verb: string, resource: string, 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), "osm-restart-"));
   writeFileSync(join(directory, "config"), JSON.stringify(kubeconfigOf("restarter")));
-  await applyAll(admin, [osmNamespaceObject(defaults), meshInjectionDefinition(defaults)]);
+  await serveMeshInjection(admin, defaults);
   const parameter = meshInjection(defaults);
-  await eventually("the CRD is served", async () => (await create(admin, parameter, true)).status !== 404);
   await remove(admin, parameter);
   await applyAll(admin, [parameter, injectionPolicy(), injectionBinding(defaults), role, binding]);
   for (const name of [restarted, byHand]) {

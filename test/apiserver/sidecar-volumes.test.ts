@@ -1,12 +1,12 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { meshInjectionDefinition } from "#deploy/crds/mesh-injection.ts";
 import { podPolicy, podPolicyBinding } from "#deploy/injection/pod-policy.ts";
 import { injectionBinding, injectionPolicy } from "#deploy/injection/policy.ts";
-import { meshInjection, osmNamespaceObject } from "#deploy/osm-config.ts";
+import { meshInjection } from "#deploy/osm-config.ts";
 import { defaults } from "#deploy/parameters.ts";
 import type { KubeObject } from "#lib/kube/objects.ts";
 import { eventually } from "#test/eventually.ts";
 import { applyAll, bodyOf, connectAs, create, mergePatch, messageOf } from "./api.ts";
+import { serveMeshInjection } from "./installation.ts";
 import { appContainer, namespace, pod, type StoredPod, serviceAccount } from "./pods.ts";
 
 const admin = connectAs("admin");
@@ -18,11 +18,7 @@ function mounting(name: string, volume: string): object {
 }
 
 beforeAll(async () => {
-  await applyAll(admin, [osmNamespaceObject(defaults), meshInjectionDefinition(defaults)]);
-  await eventually(
-    "the CRD is served",
-    async () => (await create(admin, meshInjection(defaults), true)).status !== 404,
-  );
+  await serveMeshInjection(admin, defaults);
   await applyAll(admin, [
     meshInjection(defaults),
     podPolicy(),

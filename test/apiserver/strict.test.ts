@@ -1,15 +1,15 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { meshInjectionDefinition } from "#deploy/crds/mesh-injection.ts";
 import { injectionBinding, injectionPolicy } from "#deploy/injection/policy.ts";
 import { manifests } from "#deploy/manifests.ts";
-import { meshInjection, osmNamespaceObject } from "#deploy/osm-config.ts";
+import { meshInjection } from "#deploy/osm-config.ts";
 import { defaults } from "#deploy/parameters.ts";
 import { remedyOf } from "#lib/mesh/guarantee.ts";
 import { annotations } from "#lib/mesh/names.ts";
 import { type JudgedPod, outsideReasons } from "#lib/mesh/pod-guarantee.ts";
 import { eventually } from "#test/eventually.ts";
 import { applyAll, bodyOf, connectAs, create, messageOf, remove } from "./api.ts";
+import { serveMeshInjection } from "./installation.ts";
 import { podSpecs } from "./pod-specs.ts";
 import { appContainer, namespace, pod, serviceAccount } from "./pods.ts";
 
@@ -29,11 +29,7 @@ function spec(securityContext: object, rest: object = {}): object {
 }
 
 beforeAll(async () => {
-  await applyAll(admin, [osmNamespaceObject(defaults), meshInjectionDefinition(defaults)]);
-  await eventually(
-    "the CRD is served",
-    async () => (await create(admin, meshInjection(defaults), true)).status !== 404,
-  );
+  await serveMeshInjection(admin, defaults);
   await applyAll(admin, [
     meshInjection(defaults),
     injectionPolicy(),
