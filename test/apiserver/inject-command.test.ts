@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vi
 import { printManifest } from "#lib/cli/inject/kubectl-yaml.ts";
 import { program } from "#lib/cli/main.ts";
 import { eventually } from "#test/eventually.ts";
+import { clusterAccess } from "./access.ts";
 import { applyAll, connectAs, kubeconfigOf, mergePatch, remove } from "./api.ts";
 import { injectedText, manifest, type Pair, prepare } from "./both-ways.ts";
 
@@ -17,15 +18,7 @@ const rules = [
   { apiGroups: [""], resources: ["namespaces"], verbs: ["get"] },
   { apiGroups: [""], resources: ["limitranges"], verbs: ["list"] },
 ];
-const rbac = "rbac.authorization.k8s.io";
-const role = { apiVersion: `${rbac}/v1`, kind: "ClusterRole", metadata: { name: "osm-test-injector" }, rules };
-const binding = {
-  apiVersion: `${rbac}/v1`,
-  kind: "ClusterRoleBinding",
-  metadata: role.metadata,
-  roleRef: { apiGroup: rbac, kind: "ClusterRole", name: role.metadata.name },
-  subjects: [{ apiGroup: rbac, kind: "User", name: "restarter" }],
-};
+const { role, binding } = clusterAccess("osm-test-injector", "restarter", rules);
 
 let directory = "";
 let out = "";

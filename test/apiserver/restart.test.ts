@@ -10,6 +10,7 @@ import { objectPath } from "#lib/kube/kinds.ts";
 import { type KubeObject, read } from "#lib/kube/objects.ts";
 import { annotations, labels } from "#lib/mesh/names.ts";
 import { eventually } from "#test/eventually.ts";
+import { clusterAccess } from "./access.ts";
 import { applyAll, bodyOf, connectAs, create, kubeconfigOf, mergePatch, remove } from "./api.ts";
 import { serveMeshInjection } from "./installation.ts";
 import { appContainer, namespace, pod, type StoredPod, serviceAccount } from "./pods.ts";
@@ -40,15 +41,7 @@ const rules = [
   { apiGroups: ["apps"], resources: ["replicasets"], verbs: ["list"] },
   { apiGroups: ["apps"], resources: ["deployments", "statefulsets"], verbs: ["get", "patch"] },
 ];
-const rbac = "rbac.authorization.k8s.io";
-const role = { apiVersion: `${rbac}/v1`, kind: "ClusterRole", metadata: { name: "osm-test-restarter" }, rules };
-const binding = {
-  apiVersion: `${rbac}/v1`,
-  kind: "ClusterRoleBinding",
-  metadata: role.metadata,
-  roleRef: { apiGroup: rbac, kind: "ClusterRole", name: role.metadata.name },
-  subjects: [{ apiGroup: rbac, kind: "User", name: "restarter" }],
-};
+const { role, binding } = clusterAccess("osm-test-restarter", "restarter", rules);
 
 let directory = "";
 let said = "";
