@@ -5,7 +5,7 @@ import type { Telling } from "./telling.ts";
 export interface PassMemory {
   /**
    * ConfigMaps that this pass has rewritten, as `namespace/name`: their pods are asked in every later look too, whatever
-   * they reported before.
+   * they reported before. Forgotten when the pass writes again after another one has found them to run everywhere.
    */
   readonly suspects: Set<string>;
   readonly telling: Telling;

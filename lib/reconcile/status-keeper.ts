@@ -1,4 +1,4 @@
-import { canonicalJson, type Json } from "../envoy/canonical-json.ts";
+import { attributed } from "../rollout/attribution.ts";
 import type { HeldDrift } from "../rollout/drift/correction.ts";
 import type { Surveyed, WrittenBack } from "../rollout/drift/next-drift.ts";
 import { settlement, strayedPods } from "../rollout/drift/pod-drift.ts";
@@ -8,6 +8,7 @@ import type { MeshObservation } from "../rollout/observation.ts";
 import { nextOutside, type WithoutSidecar } from "../rollout/outside-guarantee.ts";
 import { announcements } from "../rollout/result-events.ts";
 import { conditionOf, type RolloutStatus } from "../rollout/status.ts";
+import { findingsText, hasConverged, isOnlyCheck, isSame, isTurn, isUnproven } from "../rollout/status-changes.ts";
 import { type CheckedPod, tallyOf } from "../rollout/tally.ts";
 import type { Wanted } from "../rollout/wanted.ts";
 import type { SidecarFigures } from "./look-result.ts";
@@ -144,12 +145,25 @@ export class StatusKeeper {
       ...(hint.resourceVersion === undefined ? {} : { resourceVersion: hint.resourceVersion }),
       ...(hint.testimony === undefined ? {} : { testimony: hint.testimony }),
     });
-    if (same(this.last, next)) return "kept";
+    if (isSame(this.last, next)) return "kept";
     if (!final && !isTurn(this.last, next) && nowMs - this.#writtenMs < statusPaceMs) return "kept";
 
     // What another pass has begun to write since would look altered, and its sidecars astray.
     const isDoubtful = strayed.length > 0 || held.length > 0;
     if (isDoubtful && (await this.#ports.leaseNumber()) !== number) return "conflict";
+    return this.#write(next);
+  }
+
+  /** What only this pass's event tells of earlier changes, whatever sidecars are still to say. */
+  async testify(): Promise<"kept" | "conflict"> {
+    const { testimony } = this.#context.hint;
+    if (testimony === undefined || this.last.history === undefined) return "kept";
+    const next = { ...this.last, history: attributed(this.last.history, testimony, this.#task.seen.osmConfig) };
+    return isSame(this.last, next) ? "kept" : this.#write(next);
+  }
+
+  async #write(next: RolloutStatus): Promise<"kept" | "conflict"> {
+    const nowMs = this.#ports.nowMs();
     const written = await this.#ports.writeStatus(next, this.#resourceVersion);
     // Whoever wrote meanwhile has looked as well; that this one has is not worth another look.
     if (written === "conflict") return isOnlyCheck(this.last, next) ? "kept" : "conflict";
@@ -163,53 +177,9 @@ export class StatusKeeper {
     // Also by a pass that has only waited for what another had begun.
     if (hasConverged(before, next)) this.#convergeMs ??= nowMs - Date.parse(next.startedAt ?? "");
     // Told apart from the writing, so that a bus that hangs is never waited for with the Lease in hand.
-    memory.telling.add(announcements(before, next, hint.correlationId));
+    this.#task.memory.telling.add(announcements(before, next, this.#context.hint.correlationId));
     return "kept";
   }
 }
 
 const nobody = { unsettled: new Set<string>(), running: new Set<string>() };
-
-function isUnproven({ drift }: RolloutStatus): boolean {
-  return drift?.findings?.some(({ action }) => action === "Unproven") ?? false;
-}
-
-function hasConverged(before: RolloutStatus, after: RolloutStatus): boolean {
-  const isThere = (status: RolloutStatus) => conditionOf(status, "Converged")?.status === "True";
-  return isThere(after) && (!isThere(before) || before.target?.digest !== after.target?.digest);
-}
-
-function same(left: RolloutStatus, right: RolloutStatus): boolean {
-  return text(left) === text(right);
-}
-
-function isOnlyCheck(before: RolloutStatus, after: RolloutStatus): boolean {
-  const { checkedAt: _, ...drift } = after.drift ?? {};
-  const { checkedAt } = before.drift ?? {};
-  return same(before, { ...after, drift: { ...drift, ...(checkedAt === undefined ? {} : { checkedAt }) } });
-}
-
-function findingsText({ drift }: RolloutStatus): string {
-  return text({ drift: { findings: drift?.findings ?? [] } });
-}
-
-/** Through JSON, which drops what is undefined, as the API server would. */
-function text(status: RolloutStatus): string {
-  return canonicalJson(JSON.parse(JSON.stringify(status)) as Json);
-}
-
-/** A change that somebody may be waiting for: of a condition's status, of the target, of the value seen. */
-function isTurn(before: RolloutStatus, after: RolloutStatus): boolean {
-  const turns = (status: RolloutStatus) => [
-    status.target?.digest,
-    status.target?.egress,
-    status.observed?.resourceVersion,
-    status.history?.[0]?.outcome,
-    // Nobody tells it twice: it must not wait, and be lost with a pass that is overtaken.
-    ...(status.history ?? []).map(({ revision, users = [] }) => [revision, ...users].join()),
-    ...(status.conditions ?? []).map((condition) => `${condition.type} ${condition.status}`),
-    ...(status.drift?.findings ?? []).map(({ object, action, times }) => [object, action, times].join()),
-    status.drift?.history?.[0]?.endedAt,
-  ];
-  return turns(before).join() !== turns(after).join();
-}

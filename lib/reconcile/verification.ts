@@ -4,7 +4,8 @@ import { surveyFindings } from "../rollout/drift/survey-findings.ts";
 import { meshPods } from "../rollout/mesh-pods.ts";
 import type { Answer, MeshObservation, ObservedPod } from "../rollout/observation.ts";
 import { withoutSidecar } from "../rollout/outside-guarantee.ts";
-import { conditionOf, type RolloutStatus, unmetCondition } from "../rollout/status.ts";
+import { isVerified, isVerifiedSince, stands, standsSinceMs } from "../rollout/standing.ts";
+import { unmetCondition } from "../rollout/status.ts";
 import type { Wanted } from "../rollout/wanted.ts";
 import type { LookResult } from "./look-result.ts";
 import type { PassContext } from "./pass.ts";
@@ -44,7 +45,6 @@ export class Verification {
   readonly #telling: Telling;
   /** Also of the pods that appear while the pass waits: a poke on one is no answer as long as the mesh is not verified. */
   readonly #everybody: boolean;
-  /** Another pass has found what this one wrote to run everywhere: that counts for as much as what this one would find. */
   readonly #isVerifiedSince: boolean;
   /** Runs beside the asking; undefined when it is done, or nobody has asked for it. */
   #surveying: Promise<void> | undefined;
@@ -66,12 +66,11 @@ export class Verification {
     this.#status = new StatusKeeper(ports, context, task);
     this.#everybody = context.kind === "drift" || !isVerified(this.#status.last, wanted);
     const { last } = this.#status;
-    const convergedMs = stands(last, wanted) ? Date.parse(last.convergedAt ?? "") : undefined;
-    this.#isVerifiedSince = (convergedMs ?? 0) > (memory.writtenAtMs ?? Number.POSITIVE_INFINITY);
+    this.#isVerifiedSince = isVerifiedSince(last, wanted, memory.writtenAtMs);
     this.#round.adopt(pods, {
       everybody: this.#everybody,
       suspects: memory.suspects,
-      convergedMs,
+      convergedMs: standsSinceMs(last, wanted),
       writtenMs: memory.writtenAtMs,
       arrivedMs: arrivedAtMs(seen, wanted),
     });
@@ -186,7 +185,7 @@ export class Verification {
   async #keepOnce(how: Parameters<StatusKeeper["keep"]>[1]): Promise<"kept" | "conflict"> {
     const { isAwaited, isUnderSuspicion } = this.#round;
     const isPresumed = isAwaited && (this.#isVerifiedSince || !isUnderSuspicion);
-    if (isPresumed && stands(this.#status.last, this.#wanted) && !this.#status.hasToTell) return "kept";
+    if (isPresumed && stands(this.#status.last, this.#wanted) && !this.#status.hasToTell) return this.#status.testify();
     return this.#status.keep(this.#round.checked, how);
   }
 }
@@ -196,19 +195,4 @@ function detectedPods({ rollout }: MeshObservation, { correct }: PassContext): R
   if (rollout?.spec?.drift !== "detect" || correct) return undefined;
   const detected = (rollout.status.drift?.findings ?? []).filter(({ action }) => action === "Detected");
   return new Set(detected.map(({ object }) => object.replace(/^Pod /, "")));
-}
-
-function stands(status: RolloutStatus, { target }: Wanted): boolean {
-  return (
-    status.target?.digest === target.digest &&
-    status.target.egress === target.egress &&
-    conditionOf(status, "Converged")?.status === "True"
-  );
-}
-
-/** An earlier pass has verified this target everywhere; only then is the annotation on a pod taken for an answer. */
-function isVerified(status: RolloutStatus, wanted: Wanted): boolean {
-  if (!stands(status, wanted) || conditionOf(status, "Converged")?.reason !== "AllVerified") return false;
-  if (status.sidecars?.verified !== status.sidecars?.total) return false;
-  return wanted.target.egress || conditionOf(status, "EgressCut")?.status === "True";
 }

@@ -106,6 +106,29 @@ test("a pod that hangs in a namespace that is going asks for no ConfigMap", asyn
   expect((await writesOf(cluster)).filter((line) => line.startsWith("take"))).toEqual([]);
 });
 
+test("what two passes have waited for stands, though one of them finds something else to write", async () => {
+  const cluster = await meshAtRest();
+  cluster.pod("shop/web-1").stopped = true;
+  cluster.setOsmConfig({ egress: "true", permissive_traffic_policy_mode: "true" });
+  const first = startPass(cluster);
+  await cluster.clock.pass(27_900);
+  // Its question to the silent pod ends when the first one's patience does: both come to tell, and one of them is later.
+  const second = startPass(cluster, { kind: "drift" });
+  const { pokes } = cluster.pod("shop/web-1");
+  await cluster.clock.pass(1_800);
+  cluster.addAccount("shop", "new");
+  const said: string[] = [];
+  for (let waitedMs = 0; waitedMs < 5_000; waitedMs += 10) {
+    await cluster.clock.pass(10);
+    const converged = conditionOf(cluster.status, "Converged")?.status ?? "";
+    if (said.at(-1) !== converged) said.push(converged);
+  }
+  await cluster.clock.run(Promise.all([first, second]));
+  expect(cluster.configMaps.has("shop/osm-sidecar.new")).toBe(true);
+  expect(said).toEqual(["False", "True"]);
+  expect(cluster.pod("shop/web-1").pokes).toBe(pokes);
+});
+
 test("a silent sidecar is waited for 30 s in all, though the status is written under the waiting pass's hands", async () => {
   const cluster = await meshAtRest();
   cluster.pod("shop/web-1").stopped = true;

@@ -33,6 +33,21 @@ test("in a settled mesh it is written at once, without the Lease, and only once"
   expect(cluster.writes).toEqual([]);
 });
 
+test("it is not lost where its pass is overtaken while it asks a sidecar that is silent", async () => {
+  const cluster = await meshAtRest();
+  cluster.pod("shop/web-1").stopped = true;
+  cluster.setOsmConfig(on);
+  const testimony = { occurredAt: new Date(cluster.clock.nowMs()).toISOString(), auditUser: "alice" };
+  await runPass(cluster);
+  const witness = startPass(cluster, { testimony });
+  await cluster.clock.pass(500);
+  cluster.setOsmConfig({ ...on, egress: "false" });
+  await cluster.clock.run(Promise.all([startPass(cluster), witness]));
+  expect((await witness).kind).toBe("superseded");
+  expect(cluster.status.history?.[1]).toMatchObject({ to: true, users: ["alice"] });
+  expect(cluster.status.history?.[0]).not.toHaveProperty("users");
+});
+
 test("a cluster that does not answer is left to the queue after ten seconds, not waited for to the end", async () => {
   const cluster = await meshAtRest();
   const startedMs = cluster.clock.nowMs();
