@@ -14,6 +14,8 @@ import type { Stage } from "./struck-forwarder.ts";
 
 /** Its message is away for 25 s, and whoever takes over needs a few more. */
 const takenOverWithinMs = 60_000;
+/** So long nobody has ended: then nobody is about to. */
+const quietMs = 2_000;
 
 /** A write that it has sent reaches the API server when its successor has long written there. */
 const underWay: NamedStep = ["with a write on its way", "write ConfigMap", "before"];
@@ -55,10 +57,13 @@ export function frozenSuite(theStage: () => Stage): void {
           (it) => it.observed?.resourceVersion === version && isOn(it, egress) && it.phase === "Idle",
           takenOverWithinMs,
         );
-        const ended = await passesEnded(mesh);
+        const ended = await allEnded(mesh);
         const successor = proxy.exchanges.length;
         awake.resolve();
         process.kill(frozen, "SIGCONT");
+        await eventually("what it was held at is answered", () =>
+          proxy.exchanges.some(({ fault }) => fault !== undefined),
+        );
         await eventually("the woken pass ends", async () => (await passesEnded(mesh)) > ended, { withinMs: 45_000 });
 
         const later = writesIn(proxy.exchanges.slice(successor));
@@ -85,6 +90,18 @@ export function frozenSuite(theStage: () => Stage): void {
 async function patchValue({ cluster }: MeshWorld, egress: boolean): Promise<string> {
   const patch = JSON.stringify({ data: { egress: String(egress) } });
   return patchConfig(cluster, patch, "merge", "-o", "jsonpath={.metadata.resourceVersion}");
+}
+
+/** The same, when nobody else is under way. Lines come when an invocation has ended, a moment after its pass. */
+async function allEnded(mesh: MeshWorld): Promise<number> {
+  let ended = -1;
+  const isQuiet = async () => {
+    const before = ended;
+    ended = await passesEnded(mesh);
+    return ended === before;
+  };
+  await eventually("nobody else is under way", isQuiet, { withinMs: 30_000, everyMs: quietMs });
+  return ended;
 }
 
 /** How many passes have said how they ended. */
