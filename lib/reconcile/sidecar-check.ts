@@ -16,6 +16,8 @@ export interface Check {
   /** Later passes know of it: the status says that it is to be verified, or its annotation that it was. */
   noted: boolean;
   repokes: number;
+  /** Why its last poke was refused. */
+  unpoked?: string | undefined;
   /** When it was first poked for what it must run; a repeated poke says so too. */
   pokedAtMs: number;
   /** Since its first answer of this pass that told of it. */

@@ -189,7 +189,7 @@ export class SidecarRound {
 
   async #poke(check: Check, digest: string): Promise<void> {
     check.poked = true;
-    await poke(this.#ports, this.#log, check.pod, {
+    check.unpoked = await poke(this.#ports, this.#log, check.pod, {
       digest,
       atMs: check.pokedAtMs,
       ...(check.repokes > 0 ? { again: check.repokes } : {}),

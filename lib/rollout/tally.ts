@@ -1,4 +1,5 @@
 import { drainSeconds } from "../envoy/bootstrap.ts";
+import { cutText } from "../mesh/cut-text.ts";
 import { type ObservedPod, podKey } from "./observation.ts";
 import { deadlineMs, describeState, type PodState, startResolutionMs } from "./pod-checks.ts";
 import type { Target } from "./status.ts";
@@ -38,7 +39,12 @@ export interface CheckedPod {
   readonly sinceMs: number;
   /** Its ConfigMap was rewritten while it ran: what it said before counts for nothing. */
   readonly suspect: boolean;
+  /** Why its last poke was refused: its kubelet looks all the same, at its own pace. */
+  readonly unpoked?: string | undefined;
 }
+
+/** Characters that the object takes. */
+const maxReason = 256;
 
 /** Where a sidecar has shown no open connection for this long, other chains draining do not count against the cut. */
 const drainedForMs = drainSeconds * 1000 + 500;
@@ -63,7 +69,7 @@ export function tallyOf(checked: readonly CheckedPod[], before: RolloutStatus, t
   const convergedMs = stands && before.convergedAt !== undefined ? Date.parse(before.convergedAt) : undefined;
   const switchedMs = switchedAtMs(before, target);
 
-  for (const { pod, state, sinceMs, suspect } of checked) {
+  for (const { pod, state, sinceMs, suspect, unpoked } of checked) {
     const name = podKey(pod);
     if (state === "trusted") {
       verified++;
@@ -86,7 +92,7 @@ export function tallyOf(checked: readonly CheckedPod[], before: RolloutStatus, t
       continue;
     }
     const shown = inTime ? state : overdue(state);
-    lagging.push({ pod: name, reason: describeState(shown) });
+    lagging.push({ pod: name, reason: reasonOf(shown, unpoked) });
     if (shown.kind === "rejected") rejected++;
     if (state.kind === "silent") unreachable++;
     else if (state.egress === target.egress) differingSwitched++;
@@ -123,6 +129,13 @@ export function tallyOf(checked: readonly CheckedPod[], before: RolloutStatus, t
 function switchedAtMs({ history = [] }: RolloutStatus, target: Target): number {
   const newest = history[0];
   return newest?.to === target.egress ? Date.parse(newest.startedAt) : Number.POSITIVE_INFINITY;
+}
+
+function reasonOf(state: PodState, unpoked: string | undefined): string {
+  return cutText(
+    unpoked === undefined ? describeState(state) : `${describeState(state)}; not poked: ${unpoked}`,
+    maxReason,
+  );
 }
 
 /** It has had its time: that it still runs something else is laid to what it refused. */

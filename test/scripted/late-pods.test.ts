@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { EgressError } from "#lib/errors.ts";
 import { conditionOf } from "#lib/rollout/status.ts";
 import type { ScriptedCluster } from "./cluster.ts";
 import { meshAtRest } from "./mesh.ts";
@@ -83,6 +84,20 @@ test("EgressCut is taken back while a sidecar that started at the flip lets traf
   expect(late.egress).toBe(true);
   expect(conditionOf(cluster.status, "Converged")?.status).toBe("True");
   expect(conditionOf(cluster.status, "EgressCut")).toMatchObject({ status: "False", reason: "SidecarsDiffer" });
+});
+
+test("a pod that stays behind and cannot be poked: why not stands beside what it runs", async () => {
+  const cluster = await meshAtRest();
+  const full = "PATCH: 422 metadata.annotations: Too long: may not be more than 262144 bytes";
+  cluster.pokeRefusals.set("shop/web-1", new EgressError("api-invalid", full));
+  cluster.pod("shop/web-1").rejecting = true;
+  cluster.setOsmConfig({ egress: "true", permissive_traffic_policy_mode: "true" });
+  await runPass(cluster);
+  const reason = `Rejected: Envoy refused the configuration; not poked: [api-invalid] ${full}`;
+  expect(cluster.status.lagging).toEqual([{ pod: "shop/web-1", reason }]);
+  cluster.pokeRefusals.set("shop/web-1", new EgressError("api-invalid", "x".repeat(1_000)));
+  await runPass(cluster);
+  expect(cluster.status.lagging?.[0]?.reason).toHaveLength(256);
 });
 
 test("the last pod of a namespace that left the mesh takes its ConfigMaps along, and then nobody takes the Lease", async () => {

@@ -29,7 +29,7 @@ afterAll(async () => {
 
 /** @param probe  of its readiness; none when absent */
 function deployment(name: string, probe?: readonly string[]): object {
-  const spec = appSpec("default") as { readonly containers: readonly object[] };
+  const spec = appSpec("default");
   const readinessProbe = { exec: { command: probe }, periodSeconds: 1 };
   const containers = spec.containers.map((it) => (probe === undefined ? it : { ...it, readinessProbe }));
   return {

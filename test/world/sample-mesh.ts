@@ -28,7 +28,7 @@ export function sampleMesh(options: SampleOptions = {}): readonly object[] {
         spec: {
           replicas,
           selector: { matchLabels: { app: account } },
-          template: { metadata: { labels: { app: account } }, spec: appSpec(account) },
+          template: { metadata: { labels: { app: account } }, spec: guaranteed(appSpec(account)) },
         },
       },
     ]),
@@ -82,10 +82,27 @@ export function service(namespace: string, account: string): object {
 }
 
 /** Spec of a pod that serves HTTP and echo, and in which tests run `probe`. */
-export function appSpec(account: string, command?: readonly string[]): object {
+export function appSpec(account: string, command?: readonly string[]): AppSpec {
   return {
     serviceAccountName: account,
     terminationGracePeriodSeconds: 1,
     containers: [{ name: "app", image, ...(command === undefined ? {} : { command: [...command] }) }],
   };
+}
+
+interface AppSpec {
+  readonly serviceAccountName: string;
+  readonly terminationGracePeriodSeconds: number;
+  readonly containers: readonly object[];
+}
+
+/** With no rights by which a container could get past its sidecar. */
+function guaranteed({ containers, ...spec }: AppSpec): AppSpec {
+  const securityContext = {
+    runAsNonRoot: true,
+    runAsUser: 1_000,
+    allowPrivilegeEscalation: false,
+    capabilities: { drop: ["ALL"] },
+  };
+  return { ...spec, containers: containers.map((container) => ({ ...container, securityContext })) };
 }

@@ -18,6 +18,8 @@ export async function whereItStands({ mesh, shell, checks }: Stage): Promise<voi
   await shell.type("kubectl get egr -n osm-system");
   const shown = await shell.type("osm egress status");
   checks.expect(shown.text.includes("egress off: 6 of 6 sidecars verified"), "Off, and 6 of 6.");
+  const isCovered = !shown.text.includes("Outside the guarantee");
+  checks.expect(isCovered, "No pod has the rights to get past its sidecar: the guarantee is for all six.");
   const status = await mesh.status();
   const values = (status.history ?? []).map((entry) => (entry.to ? "on" : "off"));
   checks.expect(values.slice(0, 2).join() === "off,on", "The status remembers both changes: osm egress status -o wide");

@@ -22,7 +22,7 @@ const stubborn = {
 export function podsSuite(theMesh: () => MeshWorld): void {
   test("a pod that is not ready is verified like any other", async () => {
     const mesh = theMesh();
-    const spec = appSpec("bookbuyer") as { containers: object[] };
+    const spec = appSpec("bookbuyer");
     const unready = { exec: { command: ["false"] }, periodSeconds: 1 };
     await mesh.cluster.apply(
       samplePod("unready", { ...spec, containers: spec.containers.map((it) => ({ ...it, readinessProbe: unready })) }),

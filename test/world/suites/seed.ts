@@ -42,7 +42,7 @@ export function seedSuite(theMesh: () => MeshWorld): void {
       (it) => isOn(it, false) && it.sidecars?.verified === 6,
       podsWithinMs,
     );
-    expect(status.sidecars).toMatchObject({ total: 6, verified: 6 });
+    expect(status.sidecars).toMatchObject({ total: 6, verified: 6, outsideGuarantee: 0 });
   });
 
   test("off: the outside is unreachable by HTTP, TLS, TCP and UDP, and nothing arrives there", async () => {
