@@ -8,6 +8,7 @@ import { isFull } from "./test/counts.ts";
 const golden = "test/golden/**/*.test.ts";
 const apiserver = "test/apiserver/**/*.test.ts";
 const faults = "test/apiserver/faults/**/*.test.ts";
+const soak = "test/apiserver/faults/soak/*.test.ts";
 const world = [
   "test/aws/dead-and-slow.test.ts",
   "test/world/drift.test.ts",
@@ -70,10 +71,12 @@ export default defineConfig({
         test: {
           name: "faults",
           include: [faults],
+          exclude: [soak],
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },
       },
+      { test: { name: "soak", include: [soak], hookTimeout: 120_000 } },
       { test: { name: "node", include: node, exclude: world, ...onCluster } },
       { test: { name: "world", include: world, ...onCluster } },
     ],

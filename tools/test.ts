@@ -3,7 +3,7 @@
  *
  *   node tools/test.ts [--long] [LINE…]
  *
- * --long: full counts for properties and repetitions. LINE: only these (format, lint, types, unit, node, faults,
+ * --long: full counts for properties and repetitions. LINE: only these (format, lint, types, unit, node, faults, soak,
  * apiserver, golden, sizes, world).
  */
 import { spawn } from "node:child_process";
@@ -52,7 +52,8 @@ const lines: readonly Line[] = [
     needsNode: true,
     besideNext: true,
   },
-  { name: "faults", prepare: prepareKubernetes, run: { project: "faults" }, limitMinutes: 60, besideNext: true },
+  { name: "faults", prepare: prepareKubernetes, run: { project: "faults" }, limitMinutes: 45, besideNext: true },
+  { name: "soak", prepare: prepareKubernetes, run: { project: "soak" }, limitMinutes: 30, besideNext: true },
   { name: "apiserver", prepare: prepareKubernetes, run: { project: "apiserver" }, limitMinutes: 45 },
   {
     name: "golden",
