@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ProxiedServer } from "#test/faults/proxy/fault-proxy.ts";
 import { type Child, startChild } from "./child.ts";
+import { gaugedWords } from "./heap-held.ts";
 
 export interface ForwarderPlace {
   /** Path of the built command. */
@@ -31,7 +32,7 @@ export function startForwarder(name: string, place: ForwarderPlace): Child {
     "current-context": "c",
   };
   writeFileSync(kubeconfig, JSON.stringify(contents), { mode: 0o600 });
-  return startChild([osm, "forward", "--kubeconfig", kubeconfig], {
+  return startChild([...gaugedWords, osm, "forward", "--kubeconfig", kubeconfig], {
     AWS_REGION: "eu-central-1",
     AWS_ACCESS_KEY_ID: accessKeyId,
     AWS_SECRET_ACCESS_KEY: secretAccessKey,

@@ -5,9 +5,11 @@
  */
 import { argv } from "node:process";
 import type { Context, SQSBatchResponse, SQSEvent } from "aws-lambda";
+import type { Asked } from "./heap-held.ts";
 
 /** What the process is called with. */
 export interface Call {
+  readonly kind: "call";
   readonly requestId: string;
   readonly event: SQSEvent;
 }
@@ -23,7 +25,8 @@ const { handler } = (await import(file)) as {
 };
 const say = (said: Said) => process.send?.(said);
 
-process.on("message", (call: Call) => {
+process.on("message", (call: Call | Asked) => {
+  if (call.kind !== "call") return;
   const endMs = Date.now() + timeoutMs;
   const context = {
     awsRequestId: call.requestId,

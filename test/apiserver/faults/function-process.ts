@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { SQSEvent } from "aws-lambda";
 import { type Child, startChild } from "./child.ts";
 import type { Call, Said } from "./function-main.ts";
+import { type Gauged, gaugedWords } from "./heap-held.ts";
 
 /** A warm reconcile function: one process, one call after the other. */
 export interface FunctionProcess extends Child {
@@ -25,14 +26,15 @@ export async function startFunction(
 ): Promise<FunctionProcess> {
   const here = (file: string) => join(import.meta.dirname, file);
   const moved = clockAheadMs === 0 ? [] : ["--import", here("moved-clock.ts")];
-  const child = startChild([...moved, here("function-main.ts"), handler], {
+  const child = startChild([...gaugedWords, ...moved, here("function-main.ts"), handler], {
     ...environment(name, awsUrl),
     TEST_CLOCK_AHEAD_MS: String(clockAheadMs),
   });
   const running = new Map<string, (how: "done" | "failed" | "killed") => void>();
   const loaded = Promise.withResolvers<void>();
-  child.process.on("message", (said: Said) => {
+  child.process.on("message", (said: Said | Gauged) => {
     if (said.kind === "loaded") return loaded.resolve();
+    if (said.kind !== "ended") return;
     running.get(said.requestId)?.(said.failed ? "failed" : "done");
     running.delete(said.requestId);
   });
@@ -47,7 +49,7 @@ export async function startFunction(
     call(requestId, event) {
       const { promise, resolve } = Promise.withResolvers<"done" | "failed" | "killed">();
       running.set(requestId, resolve);
-      child.process.send({ requestId, event } satisfies Call);
+      child.process.send({ kind: "call", requestId, event } satisfies Call);
       return promise;
     },
   };

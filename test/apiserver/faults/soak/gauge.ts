@@ -1,21 +1,26 @@
+import type { ChildProcess } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { heapHeld } from "../heap-held.ts";
 
 /** What a process holds at one time. */
 export interface Held {
   /** Operations so far. */
   readonly at: number;
-  /** Resident, MiB. */
+  /** MiB that something refers to. */
   readonly memory: number;
+  /** MiB that the machine gives it. */
+  readonly resident: number;
   /** Open descriptors. */
   readonly handles: number;
   /** How many of each kind: where a connection leads, or what else it is. */
   readonly kinds: Readonly<Record<string, number>>;
 }
 
-/** Of a process of this machine. */
-export function heldBy(pid: number | undefined, at: number): Held {
+/** Of a process of this machine, started so that `heapHeld` can ask it. */
+export async function heldBy(child: ChildProcess, at: number): Promise<Held> {
+  const { pid } = child;
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
-  const memory = Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? Number.NaN) / 1024;
+  const resident = Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? Number.NaN) / 1024;
   const peers = peersBySocket(pid);
   const kinds: Record<string, number> = {};
   const links = readdirSync(`/proc/${pid}/fd`).flatMap((fd) => linkOf(`/proc/${pid}/fd/${fd}`));
@@ -23,7 +28,7 @@ export function heldBy(pid: number | undefined, at: number): Held {
     const kind = peers.get(link) ?? link.replace(/:\[\d+\]$/, "");
     kinds[kind] = (kinds[kind] ?? 0) + 1;
   }
-  return { at, memory, handles: links.length, kinds };
+  return { at, memory: await heapHeld(child), resident, handles: links.length, kinds };
 }
 
 /** Closed since they were listed, it has none. */

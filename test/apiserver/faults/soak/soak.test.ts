@@ -65,8 +65,8 @@ test(`${count} operations: nothing is lost, leaked or kept`, { timeout: 25 * 60_
       if (at === 0 || at % gaugeEvery !== 0) continue;
       rig.proxy.faults = () => undefined;
       await eventually("nobody has anything to do", () => queue.idleMs > restMs, { withinMs: 90_000 });
-      held.function.push(heldBy(steady.process?.process.pid, at));
-      held.forwarder.push(heldBy(forwarder.process.pid, at));
+      if (steady.process) held.function.push(await heldBy(steady.process.process, at));
+      held.forwarder.push(await heldBy(forwarder.process, at));
     }
     rig.proxy.faults = () => undefined;
     for (const path of soaked.made.splice(0)) await expectOk(rig.admin, { method: "DELETE", path });
@@ -143,8 +143,9 @@ function report(
     const later = all.slice(all.length * warm);
     const [first, last] = [all[0], all.at(-1)];
     if (first === undefined || last === undefined) return `${name}: too short to gauge`;
-    const most = Math.max(...all.map(({ memory }) => memory));
-    return `${name}: memory ${first.memory.toFixed(0)} to ${last.memory.toFixed(0)} MiB, ${most.toFixed(0)} at most, ${slope(later, "memory").toFixed(1)} MiB in a thousand; descriptors ${first.handles} to ${last.handles}, ${slope(later, "handles").toFixed(1)} in a thousand (${all.map(({ handles }) => handles).join(" ")})
+    const most = Math.max(...all.map(({ resident }) => resident));
+    const memory = all.map((one) => one.memory.toFixed(1)).join(" ");
+    return `${name}: ${most.toFixed(0)} MiB resident at most; held ${slope(later, "memory").toFixed(1)} MiB more in a thousand (${memory}); descriptors ${first.handles} to ${last.handles}, ${slope(later, "handles").toFixed(1)} in a thousand (${all.map(({ handles }) => handles).join(" ")})
   first ${JSON.stringify(first.kinds)}
   last ${JSON.stringify(last.kinds)}`;
   });
