@@ -2,7 +2,6 @@ import { highestFencing, orphans, unknownAccounts } from "../rollout/config-writ
 import type { ConfigDrift } from "../rollout/drift/config-drift.ts";
 import { type DriftPlan, driftPlan, keysOf, proofsFor, writtenBack } from "../rollout/drift/drift-plan.ts";
 import type { MeshObservation } from "../rollout/observation.ts";
-import { isVerifiedSince } from "../rollout/standing.ts";
 import { isSwitched, type Wanted, wantedMesh, withProofs } from "../rollout/wanted.ts";
 import type { Before, Holder } from "./holder.ts";
 import type { ClusterPorts } from "./ports.ts";
@@ -51,8 +50,6 @@ export async function lookAndWrite(
   const proofs = proofsFor(drift.due, context.passId);
   const wanted = withProofs(plain, proofs);
   const left = podsBefore === undefined ? [] : orphans(seen, podsBefore, nowMs);
-  // What is to be written now says nothing about what is known to run: whoever runs that is not waited for once more.
-  if (isVerifiedSince(seen.rollout?.status ?? {}, wanted, memory.writtenAtMs)) memory.suspects.clear();
   memory.writtenAtMs = nowMs;
   const written = await writeConfigs(holder, asBefore, wanted, { held: keysOf(drift.held), orphans: left });
   holder.written.push(...writtenBack(among(written.applied, drift.due), seen, { nowMs, proofs }));

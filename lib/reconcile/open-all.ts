@@ -58,7 +58,11 @@ export async function openAll(
   watch: OpeningWatch = {},
 ): Promise<Opened> {
   const context = contextOf(log);
-  const memory = { suspects: new Set<string>(), telling: new Telling(ports, context) };
+  const memory = {
+    suspects: new Map<string, number>(),
+    unpoked: new Set<string>(),
+    telling: new Telling(ports, context),
+  };
   const holder: Holder = { ports, context, memory, lease, written: [] };
   const seen = await ports.readMesh();
   const podsBefore = meshPods(seen, await ports.readPods());
@@ -67,7 +71,6 @@ export async function openAll(
   watch.onOpening?.(podsBefore.length, configured);
   // Before it is so: whoever finds sidecars open after this process has died reads why.
   await record(ports, `opens ${podsBefore.length} sidecars for good, which osm-config wants ${configured}`);
-  const writtenMs = ports.nowMs();
   // As if the Lease were new: every ConfigMap gets its number, so that a pass that was frozen cannot close one again.
   const asNew = { ...seen, lease: undefined };
   const { refusal, applied } = await writeConfigs(holder, asNew, wanted, { held: nothing, orphans: [] });
@@ -81,7 +84,7 @@ export async function openAll(
   const round = new SidecarRound(ports, log, wanted, { isPatient: true, altered: nothing });
   round.adopt(
     pods.filter(({ terminating }) => !terminating),
-    { everybody: true, suspects: memory.suspects, writtenMs },
+    { everybody: true, suspects: memory.suspects },
   );
   try {
     while (round.unresolved) {

@@ -4,10 +4,12 @@ import type { Telling } from "./telling.ts";
 /** What a pass knows from one look to the next. */
 export interface PassMemory {
   /**
-   * ConfigMaps that this pass has rewritten, as `namespace/name`: their pods are asked in every later look too, whatever
-   * they reported before. Forgotten when the pass writes again after another one has found them to run everywhere.
+   * ConfigMaps that this pass has rewritten or tried to, as `namespace/name`, and when it last did: their pods are asked
+   * in every later look too, whatever they reported before.
    */
-  readonly suspects: Set<string>;
+  readonly suspects: Map<string, number>;
+  /** Of those, the ones that have been written, and whose pods have not all been poked since. */
+  readonly unpoked: Set<string>;
   readonly telling: Telling;
   /** The API server has answered at least once. */
   hasSeenCluster?: boolean;

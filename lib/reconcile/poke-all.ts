@@ -22,7 +22,7 @@ export async function pokeAll(
   wanted: Wanted,
   isOvertaken: () => Promise<boolean>,
 ): Promise<"done" | "lost" | "overtaken"> {
-  const due = runningSidecars(pods).filter((pod) => memory.suspects.has(`${pod.namespace}/${pod.configMap}`));
+  const due = runningSidecars(pods).filter((pod) => memory.unpoked.has(`${pod.namespace}/${pod.configMap}`));
   let lookedMs = ports.nowMs();
   for (let start = 0; start < due.length; start += chunk) {
     // The status that follows says that they are to be verified, and so the next pass asks and pokes them.
@@ -42,5 +42,6 @@ export async function pokeAll(
       }),
     );
   }
+  memory.unpoked.clear();
   return "done";
 }

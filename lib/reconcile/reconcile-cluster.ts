@@ -51,7 +51,7 @@ export async function reconcileCluster(realPorts: ClusterPorts, context: PassCon
     figures: { ...counter.figures(), ...(sidecars ?? none), tookMs: realPorts.nowMs() - startedMs },
   });
 
-  const memory: PassMemory = { suspects: new Set(), telling: new Telling(ports, context) };
+  const memory: PassMemory = { suspects: new Map(), unpoked: new Set(), telling: new Telling(ports, context) };
   let outcome: PassOutcome;
   try {
     outcome = await looks(ports, context, memory, done);

@@ -11,7 +11,10 @@ export interface Check {
   state: CheckedPod["state"];
   /** When the wait for it began. */
   sinceMs: number;
+  /** Its ConfigMap was rewritten by this pass. */
   readonly suspect: boolean;
+  /** And nobody has found that to run everywhere since: then what stands does not, before it has answered. */
+  readonly doubted: boolean;
   poked: boolean;
   /** Later passes know of it: the status says that it is to be verified, or its annotation that it was. */
   noted: boolean;
@@ -34,14 +37,12 @@ export interface Check {
 /** How a list of pods is taken over. */
 export interface Adoption {
   readonly everybody: boolean;
-  /** ConfigMaps that this pass has rewritten, as `namespace/name`. */
-  readonly suspects: ReadonlySet<string>;
+  /** ConfigMaps that this pass has rewritten, as `namespace/name`, and when: pods poked since are waited for from then on. */
+  readonly suspects: ReadonlyMap<string, number>;
   /** When what is wanted was found to run everywhere: whoever ran then has had its time. */
   readonly convergedMs?: number | undefined;
   /** When the mesh last arrived at what is wanted, whatever has disturbed it since. */
   readonly arrivedMs?: number | undefined;
-  /** When this pass wrote last: suspects that were poked since are waited for from then on. */
-  readonly writtenMs?: number | undefined;
 }
 
 /** @param digest  what it must run; undefined where its account is not configured yet */
@@ -49,23 +50,26 @@ export function newCheck(
   pod: ObservedPod,
   digest: string | undefined,
   isDue: boolean,
-  { suspects, convergedMs = 0, arrivedMs = 0, writtenMs }: Adoption,
+  { suspects, convergedMs = 0, arrivedMs = 0 }: Adoption,
   nowMs: number,
 ): Check {
-  const justPoked = suspects.has(`${pod.namespace}/${pod.configMap}`);
+  const writtenMs = suspects.get(`${pod.namespace}/${pod.configMap}`);
+  const justPoked = writtenMs !== undefined;
   const poke = noteFor(pod, digest, nowMs);
-  const pokedAtMs = poke && !(justPoked && poke.atMs < (writtenMs ?? nowMs)) ? poke.atMs : nowMs;
+  const last = justPoked && poke !== undefined && poke.atMs < writtenMs ? undefined : poke;
+  const pokedAtMs = last?.atMs ?? nowMs;
   const startedMs = pod.sidecarStartedAtMs ?? 0;
   const hadItsTime = !justPoked && poke !== undefined && startedMs < convergedMs;
   return {
     pod,
     state: isDue ? "not-asked" : "trusted",
     suspect: justPoked,
+    doubted: justPoked && convergedMs <= writtenMs,
     // A node's clock may be ahead: nobody is waited for from a time to come.
     sinceMs: hadItsTime ? Number.NEGATIVE_INFINITY : Math.min(nowMs, Math.max(pokedAtMs, startedMs)),
     poked: justPoked,
     noted: justPoked,
-    repokes: 0,
+    repokes: justPoked ? (last?.again ?? 0) : 0,
     pokedAtMs,
     nextAskMs: justPoked ? nowMs + firstAskMs : nowMs,
     paceMs: firstAskMs,

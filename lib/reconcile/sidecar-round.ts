@@ -97,9 +97,14 @@ export class SidecarRound {
     return this.#unheard.length > 0;
   }
 
-  /** Among those are some whose ConfigMap this pass has rewritten. */
+  /** Nobody has. */
+  get isUnheard(): boolean {
+    return this.#checks.size > 0 && this.#unheard.length === this.#checks.size;
+  }
+
+  /** Among them are some whose ConfigMap this pass has rewritten, and nobody has found that to run since. */
   get isUnderSuspicion(): boolean {
-    return this.#unheard.some((check) => check.suspect);
+    return this.#unheard.some((check) => check.doubted);
   }
 
   get #unheard(): readonly Check[] {

@@ -4,7 +4,7 @@ import { surveyFindings } from "../rollout/drift/survey-findings.ts";
 import { meshPods } from "../rollout/mesh-pods.ts";
 import type { Answer, MeshObservation, ObservedPod } from "../rollout/observation.ts";
 import { withoutSidecar } from "../rollout/outside-guarantee.ts";
-import { isVerified, isVerifiedSince, stands, standsSinceMs } from "../rollout/standing.ts";
+import { isVerified, stands, standsSinceMs } from "../rollout/standing.ts";
 import { unmetCondition } from "../rollout/status.ts";
 import type { Wanted } from "../rollout/wanted.ts";
 import type { LookResult } from "./look-result.ts";
@@ -43,9 +43,9 @@ export class Verification {
   readonly #seen: MeshObservation;
   readonly #wanted: Wanted;
   readonly #telling: Telling;
+  readonly #hasWritten: boolean;
   /** Also of the pods that appear while the pass waits: a poke on one is no answer as long as the mesh is not verified. */
   readonly #everybody: boolean;
-  readonly #isVerifiedSince: boolean;
   /** Runs beside the asking; undefined when it is done, or nobody has asked for it. */
   #surveying: Promise<void> | undefined;
 
@@ -57,7 +57,8 @@ export class Verification {
     this.#seen = seen;
     this.#wanted = wanted;
     this.#telling = memory.telling;
-    const isPatient = memory.writtenAtMs !== undefined || context.kind === "drift";
+    this.#hasWritten = memory.writtenAtMs !== undefined;
+    const isPatient = this.#hasWritten || context.kind === "drift";
     this.#round = new SidecarRound(ports, context.log, wanted, {
       isPatient,
       altered: keysOf(task.held),
@@ -66,12 +67,10 @@ export class Verification {
     this.#status = new StatusKeeper(ports, context, task);
     this.#everybody = context.kind === "drift" || !isVerified(this.#status.last, wanted);
     const { last } = this.#status;
-    this.#isVerifiedSince = isVerifiedSince(last, wanted, memory.writtenAtMs);
     this.#round.adopt(pods, {
       everybody: this.#everybody,
       suspects: memory.suspects,
       convergedMs: standsSinceMs(last, wanted),
-      writtenMs: memory.writtenAtMs,
       arrivedMs: arrivedAtMs(seen, wanted),
     });
     for (const [pod, answer] of task.heard ?? []) this.#round.hear(pod, answer);
@@ -96,15 +95,19 @@ export class Verification {
   async glimpse(isOvertaken: () => Promise<boolean>): Promise<void> {
     const untilMs = this.#ports.nowMs() + glimpseMs;
     let lookMs = this.#ports.nowMs();
-    while (this.#status.isSwitching && this.#round.unresolved && this.#ports.nowMs() < untilMs) {
-      if (this.#ports.nowMs() >= lookMs) {
-        if (await isOvertaken()) break;
-        lookMs = this.#ports.nowMs() + tickMs;
+    try {
+      while (this.#status.isSwitching && this.#round.unresolved && this.#ports.nowMs() < untilMs) {
+        if (this.#ports.nowMs() >= lookMs) {
+          if (await isOvertaken()) break;
+          lookMs = this.#ports.nowMs() + tickMs;
+        }
+        await this.#round.step(tickMs);
+        if ((await this.#keep({ final: false, isFinished: false })) === "conflict") break;
       }
-      await this.#round.step(tickMs);
-      if ((await this.#keep({ final: false, isFinished: false })) === "conflict") break;
+    } finally {
+      // What is still out was asked for this look's sake: a later one may poke for something else.
+      this.#round.end();
     }
-    this.#round.end();
   }
 
   async run(): Promise<LookResult> {
@@ -154,7 +157,7 @@ export class Verification {
 
   async #relist(): Promise<void> {
     const pods = meshPods(this.#seen, await this.#ports.readPods());
-    this.#round.adopt(pods, { everybody: this.#everybody, suspects: new Set() });
+    this.#round.adopt(pods, { everybody: this.#everybody, suspects: new Map() });
   }
 
   /** What cannot be surveyed says nothing about the sidecars: the pass goes on without. */
@@ -184,9 +187,16 @@ export class Verification {
   /** What stands is not taken back just because it is being asked again: first every pod has its say. */
   async #keepOnce(how: Parameters<StatusKeeper["keep"]>[1]): Promise<"kept" | "conflict"> {
     const { isAwaited, isUnderSuspicion } = this.#round;
-    const isPresumed = isAwaited && (this.#isVerifiedSince || !isUnderSuspicion);
-    if (isPresumed && stands(this.#status.last, this.#wanted) && !this.#status.hasToTell) return this.#status.testify();
+    const isPresumed = isAwaited && !isUnderSuspicion && stands(this.#status.last, this.#wanted);
+    if ((isPresumed || this.#hasNothingToSay) && !this.#status.hasToTell) return this.#status.testify();
     return this.#status.keep(this.#round.checked, how);
+  }
+
+  /** Somebody else is under way there, and has heard more than this pass, which has written nothing and heard nobody. */
+  get #hasNothingToSay(): boolean {
+    const { target } = this.#status.last;
+    const isSame = target?.digest === this.#wanted.target.digest && target.egress === this.#wanted.target.egress;
+    return isSame && !this.#hasWritten && this.#round.isUnheard;
   }
 }
 

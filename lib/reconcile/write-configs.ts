@@ -31,10 +31,14 @@ export async function writeConfigs(
   const refused: RefusedAccount[] = [];
   const done = new Set<string>();
   const applied = apply.map(async (write) => {
+    const key = keyOf(write);
+    // Whoever held a broken Lease may have died between writing a ConfigMap and poking its pods. What is refused holds
+    // something else than it must.
+    const isSuspect = write.changesFiles || restamp;
+    if (isSuspect) memory.suspects.set(key, ports.nowMs());
     const outcome = await attempt(() => ports.applyConfigMap(write, wanted.running, lease.number));
-    if (outcome === "done") done.add(keyOf(write));
-    // Whoever held a broken Lease may have died between writing a ConfigMap and poking its pods.
-    if (outcome === "done" && (write.changesFiles || restamp)) memory.suspects.add(keyOf(write));
+    if (outcome === "done") done.add(key);
+    if (outcome === "done" && isSuspect) memory.unpoked.add(key);
     if (!isAboutAccount(outcome)) return outcome;
     refused.push({ account: accountKey(write.account), why: outcome.message });
     context.log.error("account not written", { account: accountKey(write.account), problem: outcome.message });

@@ -96,7 +96,7 @@ export function podsToAsk(
   pods: readonly ObservedPod[],
   wanted: Wanted,
   everybody: boolean,
-  suspects: ReadonlySet<string>,
+  suspects: Pick<ReadonlySet<string>, "has">,
   nowMs: number,
 ): readonly ObservedPod[] {
   return runningSidecars(pods).filter(

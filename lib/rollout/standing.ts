@@ -23,12 +23,3 @@ export function isVerified(status: RolloutStatus, wanted: WantedTarget): boolean
   if (status.sidecars?.verified !== status.sidecars?.total) return false;
   return wanted.target.egress || conditionOf(status, "EgressCut")?.status === "True";
 }
-
-/**
- * Another pass has found to run everywhere what this one wrote: that counts for as much as what this one would find.
- *
- * @param writtenAtMs  undefined where this one has written nothing
- */
-export function isVerifiedSince(status: RolloutStatus, wanted: WantedTarget, writtenAtMs: number | undefined): boolean {
-  return (standsSinceMs(status, wanted) ?? 0) > (writtenAtMs ?? Number.POSITIVE_INFINITY);
-}

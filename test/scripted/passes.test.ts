@@ -236,7 +236,7 @@ const rows: readonly Row[] = [
       ...started,
       "take 3",
       "apply shop/osm-sidecar.db on 3",
-      ...pokedAll,
+      "poke shop/db-1",
       "status Rolling on 0/3 Waiting",
       "release",
       ...found,
