@@ -22,7 +22,7 @@ const gaugeEvery = 125;
 /** A process takes its memory in the first of them; what follows is what it may not go on doing. */
 const warm = 0.3;
 /** In a thousand operations: MiB, descriptors. */
-const mostGrowth = { memory: 15, handles: 3 } as const;
+const mostGrowth = { memory: 5, handles: 3 } as const;
 /** Connections that nobody uses are closed after 4 s, and those to AWS by the other side after 6; what is left is kept. */
 const restMs = 7_500;
 /** ConfigMaps of accounts that are gone stay for two minutes. */
