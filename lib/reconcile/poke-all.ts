@@ -23,6 +23,7 @@ export async function pokeAll(
   isOvertaken: () => Promise<boolean>,
 ): Promise<"done" | "lost" | "overtaken"> {
   const due = runningSidecars(pods).filter((pod) => memory.unpoked.has(`${pod.namespace}/${pod.configMap}`));
+  const missed = new Set<string>();
   let lookedMs = ports.nowMs();
   for (let start = 0; start < due.length; start += chunk) {
     // The status that follows says that they are to be verified, and so the next pass asks and pokes them.
@@ -38,10 +39,13 @@ export async function pokeAll(
     await Promise.all(
       due.slice(start, start + chunk).map(async (pod) => {
         const digest = wantedDigestOf(pod, wanted);
-        if (digest !== undefined) await poke(ports, context.log, pod, { digest, atMs: ports.nowMs() });
+        if (digest === undefined) return;
+        const refusal = await poke(ports, context.log, pod, { digest, atMs: ports.nowMs() });
+        if (refusal !== undefined && refusal.retry !== "never") missed.add(`${pod.namespace}/${pod.configMap}`);
       }),
     );
   }
   memory.unpoked.clear();
+  for (const key of missed) memory.unpoked.add(key);
   return "done";
 }

@@ -14,13 +14,13 @@ export async function poke(
   log: PassLog,
   pod: ObservedPod,
   note: Poke,
-): Promise<string | undefined> {
+): Promise<EgressError | undefined> {
   try {
     await ports.poke(pod, note);
     return undefined;
   } catch (error) {
     if (!(error instanceof EgressError)) throw error;
     log.warn("pod not poked", { pod: `${pod.namespace}/${pod.name}`, problem: error.message });
-    return error.message;
+    return error;
   }
 }

@@ -54,17 +54,18 @@ export function newCheck(
   nowMs: number,
 ): Check {
   const writtenMs = suspects.get(`${pod.namespace}/${pod.configMap}`);
-  const justPoked = writtenMs !== undefined;
+  const startedMs = pod.sidecarStartedAtMs ?? 0;
+  // Whoever started later has read what was written, and nobody has poked it for that.
+  const justPoked = writtenMs !== undefined && startedMs <= writtenMs;
   const poke = noteFor(pod, digest, nowMs);
   const last = justPoked && poke !== undefined && poke.atMs < writtenMs ? undefined : poke;
   const pokedAtMs = last?.atMs ?? nowMs;
-  const startedMs = pod.sidecarStartedAtMs ?? 0;
   const hadItsTime = !justPoked && poke !== undefined && startedMs < convergedMs;
   return {
     pod,
     state: isDue ? "not-asked" : "trusted",
     suspect: justPoked,
-    doubted: justPoked && convergedMs <= writtenMs,
+    doubted: writtenMs !== undefined && !(convergedMs > writtenMs),
     // A node's clock may be ahead: nobody is waited for from a time to come.
     sinceMs: hadItsTime ? Number.NEGATIVE_INFINITY : Math.min(nowMs, Math.max(pokedAtMs, startedMs)),
     poked: justPoked,

@@ -194,12 +194,13 @@ export class SidecarRound {
 
   async #poke(check: Check, digest: string): Promise<void> {
     check.poked = true;
-    check.unpoked = await poke(this.#ports, this.#log, check.pod, {
+    const refusal = await poke(this.#ports, this.#log, check.pod, {
       digest,
       atMs: check.pokedAtMs,
       ...(check.repokes > 0 ? { again: check.repokes } : {}),
       ...(check.noted ? {} : { unverified: true }),
     });
+    check.unpoked = refusal?.message;
   }
 }
 

@@ -188,7 +188,7 @@ export class Verification {
   async #keepOnce(how: Parameters<StatusKeeper["keep"]>[1]): Promise<"kept" | "conflict"> {
     const { isAwaited, isUnderSuspicion } = this.#round;
     const isPresumed = isAwaited && !isUnderSuspicion && stands(this.#status.last, this.#wanted);
-    if ((isPresumed || this.#hasNothingToSay) && !this.#status.hasToTell) return this.#status.testify();
+    if ((isPresumed || (this.#hasNothingToSay && !how.final)) && !this.#status.hasToTell) return this.#status.testify();
     return this.#status.keep(this.#round.checked, how);
   }
 

@@ -32,13 +32,17 @@ export async function writeConfigs(
   const done = new Set<string>();
   const applied = apply.map(async (write) => {
     const key = keyOf(write);
-    // Whoever held a broken Lease may have died between writing a ConfigMap and poking its pods. What is refused holds
-    // something else than it must.
-    const isSuspect = write.changesFiles || restamp;
-    if (isSuspect) memory.suspects.set(key, ports.nowMs());
+    const triedMs = ports.nowMs();
     const outcome = await attempt(() => ports.applyConfigMap(write, wanted.running, lease.number));
     if (outcome === "done") done.add(key);
-    if (outcome === "done" && isSuspect) memory.unpoked.add(key);
+    // Whoever held a broken Lease may have died between writing a ConfigMap and poking its pods.
+    if (write.changesFiles || restamp) {
+      // Where its own account is the reason it holds what it held, and whoever was poked for that has had its time. Of any
+      // other error nobody knows what it holds.
+      const isAsBefore = outcome === "gone" || isAboutAccount(outcome);
+      memory.suspects.set(key, isAsBefore ? (memory.suspects.get(key) ?? 0) : triedMs);
+      if (outcome === "done") memory.unpoked.add(key);
+    }
     if (!isAboutAccount(outcome)) return outcome;
     refused.push({ account: accountKey(write.account), why: outcome.message });
     context.log.error("account not written", { account: accountKey(write.account), problem: outcome.message });
