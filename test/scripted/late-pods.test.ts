@@ -165,6 +165,44 @@ test("a silent sidecar is waited for 30 s in all, though its pass looks again an
   expect(cluster.pod("shop/web-2").pokes).toBe(pokes);
 });
 
+test("a silent pod of an account that cannot be written has had its time once, and holds no later pass up", async () => {
+  const cluster = await meshAtRest();
+  cluster.refusals.set("shop/osm-sidecar.db", new EgressError("api-forbidden", "PATCH: 403 a quota"));
+  cluster.pod("shop/db-1").stopped = true;
+  cluster.setOsmConfig(on);
+  await runPass(cluster);
+  expect(conditionOf(cluster.status, "Converged")?.reason).toBe("AccountRefused");
+  const startedMs = cluster.clock.nowMs();
+  await runPass(cluster);
+  expect(conditionOf(cluster.status, "Converged")?.reason).toBe("AccountRefused");
+  expect(cluster.clock.nowMs() - startedMs).toBeLessThan(10_000);
+});
+
+test("a sidecar that has started after a write, and is silent, takes nothing back when its writer looks again", async () => {
+  const cluster = await meshAtRest();
+  cluster.pod("shop/web-1").stopped = true;
+  cluster.setOsmConfig(on);
+  const first = startPass(cluster);
+  await cluster.clock.pass(27_900);
+  const second = startPass(cluster, { kind: "drift" });
+  await cluster.clock.pass(1_800);
+  cluster.addAccount("shop", "new");
+  const said: string[] = [];
+  let late: ScriptedPod | undefined;
+  for (let waitedMs = 0; waitedMs < 5_000; waitedMs += 10) {
+    await cluster.clock.pass(10);
+    const converged = conditionOf(cluster.status, "Converged")?.status ?? "";
+    if (said.at(-1) !== converged) said.push(converged);
+    if (converged === "True" && late === undefined) {
+      late = cluster.addPod("shop", "web-3", "web");
+      late.stopped = true;
+    }
+  }
+  await cluster.clock.run(Promise.all([first, second]));
+  expect(late).toBeDefined();
+  expect(said).toEqual(["False", "True"]);
+});
+
 test("who only looks while a change is under way does not say that nobody is verified, before anybody has answered", async () => {
   const cluster = await meshAtRest();
   cluster.pod("shop/web-1").stopped = true;
