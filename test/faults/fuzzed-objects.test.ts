@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { decodeSidecarConfigMap } from "#lib/kube/sidecar-config-map.ts";
-import { parseBoolean } from "#lib/mesh/boolean.ts";
 import { annotations, labels, sidecarFiles } from "#lib/mesh/names.ts";
 import { parseOsmConfig } from "#lib/mesh/osm-config.ts";
 import { sidecarConfigName } from "#lib/mesh/sidecar-config-name.ts";
 import { conditionOf } from "#lib/rollout/status.ts";
 import { isFull } from "#test/counts.ts";
+import { egressIn } from "#test/parse-bool.ts";
 import { meshAtRest } from "../scripted/mesh.ts";
 import { runPass } from "../scripted/pass.ts";
 import { fuzzedConfigMap, fuzzedOsmConfig } from "./fuzz/objects.ts";
@@ -23,7 +23,7 @@ test(`${objects / 2} fuzzed osm-configs: what is no boolean moves nothing, what 
       const cluster = await meshAtRest(from);
       cluster.setOsmConfig(fuzzed);
       expect((await runPass(cluster)).kind).toBe("settled");
-      const said = parseBoolean(Object.hasOwn(fuzzed, "egress") ? (fuzzed["egress"] ?? "") : "");
+      const said = egressIn(fuzzed);
       const wanted = said === undefined ? from : said ? "on" : "off";
       expect(cluster.reality).toEqual([`shop/db-1 ${wanted}`, `shop/web-1 ${wanted}`, `shop/web-2 ${wanted}`]);
       expect(new Set([...cluster.pods.values()].map(({ runs }) => runs)).size).toBe(1);

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { parseBoolean } from "#lib/mesh/boolean.ts";
 import type { PassOutcome } from "#lib/reconcile/pass.ts";
 import { conditionOf } from "#lib/rollout/status.ts";
 import { isFull } from "#test/counts.ts";
+import { parseBool } from "#test/parse-bool.ts";
 import type { ScriptedCluster } from "../scripted/cluster.ts";
 import { meshAtRest } from "../scripted/mesh.ts";
 import { runPass, startPass, unfinished, writesOf } from "../scripted/pass.ts";
@@ -213,7 +213,7 @@ test("no text that is no boolean moves a mesh, whatever else is in osm-config", 
       async (from, values) => {
         const cluster = await meshAtRest(from);
         for (const egress of values) {
-          fc.pre(egress === null || parseBoolean(egress) === undefined);
+          fc.pre(egress === null || parseBool(egress) === undefined);
           cluster.setOsmConfig({ permissive_traffic_policy_mode, ...(egress === null ? {} : { egress }) });
           const writes = await writesOf(cluster);
           expect(writes.filter((line) => /^(take|apply|poke|delete|injection)/.test(line))).toEqual([]);

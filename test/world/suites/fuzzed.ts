@@ -2,7 +2,6 @@ import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { KubeConnection } from "#lib/kube/connection.ts";
 import { openKubeconfig } from "#lib/kube/kubeconfig.ts";
-import { parseBoolean } from "#lib/mesh/boolean.ts";
 import { annotations, labels } from "#lib/mesh/names.ts";
 import { sidecarConfigName } from "#lib/mesh/sidecar-config-name.ts";
 import type { RolloutStatus } from "#lib/rollout/status.ts";
@@ -12,6 +11,7 @@ import { runSeed } from "#test/counts.ts";
 import { eventually } from "#test/eventually.ts";
 import { fuzzedEvent, ownAccount } from "#test/faults/fuzz/events.ts";
 import { fuzzedConfigMap, fuzzedOsmConfig } from "#test/faults/fuzz/objects.ts";
+import { egressIn } from "#test/parse-bool.ts";
 import { isCut, isOn, podsWithinMs } from "../expect-status.ts";
 import { patchEgress } from "../mesh-pods.ts";
 import type { MeshWorld } from "../mesh-world.ts";
@@ -22,11 +22,6 @@ const path = "/api/v1/namespaces/osm-system/configmaps/osm-config";
 const drainMs = 120_000;
 
 type FuzzedData = Readonly<Record<string, string>>;
-
-/** Of its own: `__proto__` has keys too. */
-function egressOf(data: FuzzedData): boolean | undefined {
-  return Object.hasOwn(data, "egress") ? parseBoolean(data["egress"] ?? "") : undefined;
-}
 
 /** What is none of ours, or makes no sense, through the emulator and into a real cluster. Ends with egress off. */
 export function fuzzedSuite(theMesh: () => MeshWorld, counts: { readonly each: number }): void {
@@ -100,20 +95,20 @@ export function fuzzedSuite(theMesh: () => MeshWorld, counts: { readonly each: n
         expect(answered).toBeLessThan(500);
         if (answered !== 200) continue;
         const { metadata: written } = JSON.parse(text) as { readonly metadata: { readonly resourceVersion: string } };
-        last = { version: written.resourceVersion, egress: egressOf(fuzzed) };
+        last = { version: written.resourceVersion, egress: egressIn(fuzzed) };
       }
       return last;
     };
     const samples: readonly FuzzedData[] = fc.sample(fuzzedOsmConfig, { numRuns, seed: runSeed });
     const before = await status();
-    const bad = await putAll(samples.filter((one) => egressOf(one) === undefined));
+    const bad = await putAll(samples.filter((one) => egressIn(one) === undefined));
     expect(bad).toBeDefined();
     const kept = await untilStatus("they are seen", (it) => it.observed?.resourceVersion === bad?.version, 60_000);
     expect(kept.target?.egress).toBe(before.target?.egress);
     expect(kept.history).toEqual(before.history);
 
     // Whatever comes right after a boolean may come before anybody has seen that.
-    const booleans = samples.filter((one) => egressOf(one) !== undefined);
+    const booleans = samples.filter((one) => egressIn(one) !== undefined);
     const last = await putAll([...booleans, { ...data, egress: "true" }]);
     const isThere = (it: RolloutStatus) => it.observed?.resourceVersion === last?.version && isOn(it, true);
     const { history } = await untilStatus("where the last boolean said", isThere, 60_000);
