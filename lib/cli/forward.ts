@@ -7,6 +7,7 @@ import { forwarderHeartbeat } from "../kube/forwarder-lease.ts";
 import { meshPlace } from "../mesh/names.ts";
 import { connect } from "./cluster-options.ts";
 import { jsonLog } from "./json-log.ts";
+import { stopOnSignal } from "./stop-signal.ts";
 
 interface ForwardOptions {
   readonly eventBusName: string;
@@ -62,7 +63,7 @@ function parseClusterName(text: string): string {
 async function runForward(options: ForwardOptions): Promise<void> {
   const log = jsonLog();
   const stop = new AbortController();
-  for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => stop.abort());
+  stopOnSignal(stop);
   const { region, awsEndpointUrl } = options;
   const connection = connect(options);
   log.info("starting", { cluster: options.clusterName, bus: options.eventBusName, server: connection.server });

@@ -21,6 +21,7 @@ import { CommandError } from "./failure.ts";
 import { type JsonLog, jsonLog } from "./json-log.ts";
 import { missingPart } from "./mesh-parts.ts";
 import { positiveNumber } from "./numbers.ts";
+import { stopOnSignal } from "./stop-signal.ts";
 
 interface ReconcileOptions {
   readonly meshName: string;
@@ -64,7 +65,7 @@ async function runReconcile(options: ReconcileOptions, cluster: ClusterOptions):
     throw (await missingPart(connection, place.osmNamespace)) ?? error;
   }
   const stop = new AbortController();
-  for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => stop.abort());
+  stopOnSignal(stop);
   const wake = openWakeUps();
   const watching = forward(
     {

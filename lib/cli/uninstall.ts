@@ -2,8 +2,10 @@ import { Command } from "commander";
 import { patientConnection } from "../kube/patient-connection.ts";
 import { meshPlace } from "../mesh/names.ts";
 import { asReconciler, clusterOptions, connect, withClusterOptions } from "./cluster-options.ts";
+import { CommandError } from "./failure.ts";
 import { type OutputFormat, outputOption } from "./output.ts";
 import { runSteps } from "./progress.ts";
+import { stopOnSignal } from "./stop-signal.ts";
 import { uninstallText } from "./uninstall/report.ts";
 import { Uninstallation, type UninstallTask } from "./uninstall/uninstallation.ts";
 
@@ -49,14 +51,21 @@ export function uninstallCommand(): Command {
  */
 async function runUninstall(task: UninstallTask, output: OutputFormat): Promise<void> {
   const uninstallation = new Uninstallation(task);
+  const stop = new AbortController();
+  const unlisten = stopOnSignal(stop, toldToEnd());
   try {
     // Standard output is the report's alone where a program reads it.
-    await runSteps(uninstallation.steps, output === "table" ? process.stdout : process.stderr);
+    await runSteps(uninstallation.steps, output === "table" ? process.stdout : process.stderr, stop.signal);
   } finally {
     await uninstallation.end();
+    unlisten();
     const { report } = uninstallation;
     if (report) console.log(uninstallText(report, output));
   }
   const { workloads = [], opened } = uninstallation.report ?? {};
   if (!task.dryRun && (workloads.length > 0 || (opened?.missing.length ?? 0) > 0)) process.exitCode = 3;
+}
+
+function toldToEnd(): CommandError {
+  return new CommandError("told to end in the middle", "osm uninstall goes on from here; osm install goes back");
 }

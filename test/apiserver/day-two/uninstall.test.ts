@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { injectionBinding } from "#deploy/injection/policy.ts";
@@ -13,8 +14,10 @@ import { meshPlace } from "#lib/mesh/names.ts";
 import { objectName } from "#lib/rollout/drift/guard-object.ts";
 import { eventually } from "#test/eventually.ts";
 import { applyAll, create, mergePatch, remove } from "../api.ts";
+import { startChild } from "../faults/child.ts";
+import { runningStatus } from "../faults/small-mesh.ts";
 import { namespace, pod, type StoredPod, serviceAccount } from "../pods.ts";
-import { type OwnServer, startOwnServer } from "./own-server.ts";
+import { type OwnServer, type Ran, startOwnServer } from "./own-server.ts";
 import { difference, snapshot } from "./snapshot.ts";
 
 const shop = "shop";
@@ -210,6 +213,49 @@ describe("by force, where one account cannot be written", () => {
     } finally {
       for (const object of [...refusal.toReversed(), second, web]) await remove(admin, object);
     }
+  });
+});
+
+describe("by force, and told to end", () => {
+  /** Where the API server forwards nobody: a sidecar that gives no answer. */
+  const nowhere = "127.0.0.1";
+
+  async function interruptedOnceOpen(): Promise<Ran> {
+    await injectedPod({ nodeName: "nowhere", tolerations: [{ operator: "Exists" }] });
+    const status = runningStatus(await readPod(), nowhere);
+    const body = { status };
+    const path = `${objectPath(subject)}/status`;
+    await expectOk(admin, { method: "PATCH", path, contentType: "application/merge-patch+json", body });
+    const command = ["lib/cli/main.ts", "uninstall", "--force", "--kubeconfig", server.kubeconfigPath];
+    const child = startChild(command, {});
+    try {
+      await eventually("it is open", async () => {
+        return (await storedConfig(sidecarConfig)).data["lds.json"]?.includes('"cluster":"passthrough-outbound"');
+      });
+      const ended = once(child.process, "exit");
+      child.process.kill("SIGINT");
+      const [exitCode] = (await ended) as [number | null];
+      return { exitCode: exitCode ?? -1, said: child.said.join("\n"), complained: "" };
+    } finally {
+      await child.kill();
+      // No kubelet is there to end it.
+      await admin.send({ method: "DELETE", path: objectPath(subject), body: { gracePeriodSeconds: 0 } });
+    }
+  }
+
+  async function readPod(): Promise<StoredPod> {
+    return (await read<StoredPod>(admin, objectPath(subject))) as StoredPod;
+  }
+
+  test("by Ctrl-C while sidecars are asked: it closes again what it has opened, and says so", async () => {
+    const before = [await storedConfig(sidecarConfig), await there()] as const;
+    const ran = await interruptedOnceOpen();
+    expect(ran.exitCode).toBe(1);
+    expect(ran.said).toContain("Not finished: 0 objects");
+    expect(ran.said).toContain("1 sidecars were opened; osm-system/osm-config says off, and not all may be back");
+    expect(ran.said).toContain("told to end in the middle");
+    expect((await storedConfig(sidecarConfig)).data).toEqual(before[0].data);
+    expect(await there()).toEqual(before[1]);
   });
 });
 

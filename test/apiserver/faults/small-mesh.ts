@@ -57,7 +57,8 @@ async function createPod(admin: KubeConnection, pod: StandInPod): Promise<void> 
   });
 }
 
-function runningStatus({ spec: { initContainers = [], containers } }: StoredPod, address: string): object {
+/** As a kubelet reports a pod of the mesh of which everything runs. */
+export function runningStatus({ spec: { initContainers = [], containers } }: StoredPod, address: string): object {
   if (!initContainers.some(({ name }) => name === sidecar.container)) throw new Error("a pod was not injected");
   const startedAt = new Date().toISOString().replace(/\.\d+Z$/, "Z");
   const one = ({ name, image }: { readonly name: string; readonly image: string }, state: object) => {
