@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type BuiltImage, ensureSidecarImage } from "#deploy/images/build.ts";
 import { eventually } from "#test/eventually.ts";
@@ -49,6 +50,9 @@ export interface ClusterOptions extends ControlPlaneOptions {
   readonly images?: readonly BuiltImage[];
 }
 
+/** Takes 10 s; several suites that begin beside each other have two cores for everything. */
+const startWithinMs = 300_000;
+
 /** Starts the cluster and waits until its node takes pods. */
 export async function startCluster(world: World, options: ClusterOptions = {}): Promise<Cluster> {
   const log = options.log ?? (() => undefined);
@@ -72,7 +76,7 @@ export async function startCluster(world: World, options: ClusterOptions = {}): 
   const kubectlWith = kubectlOn(binary, kubeconfigPath);
   await writeKubectl(world, binary, kubeconfigPath);
 
-  await until("the API server", 120_000, world, "kube-apiserver", async () => {
+  await until("the API server", startWithinMs, world, "kube-apiserver", async () => {
     await kubectlWith(["get", "--raw", "/readyz"], { timeoutMs: 5_000 });
     return true;
   });
@@ -82,12 +86,12 @@ export async function startCluster(world: World, options: ClusterOptions = {}): 
     startNode(world, binary, containerd),
     apply.then(() => startDns(world, binary)),
   ]);
-  await until("the node", 120_000, world, "kubelet", async () => {
+  await until("the node", startWithinMs, world, "kubelet", async () => {
     const node = JSON.parse(await kubectlWith(["get", "node", nodeName, "-o", "json"])) as NodeObject;
     const ready = node.status?.conditions?.some((each) => each.type === "Ready" && each.status === "True") ?? false;
     return ready && (node.spec?.taints ?? []).length === 0;
   });
-  await until("the default service account", 60_000, world, "kube-controller-manager", async () => {
+  await until("the default service account", startWithinMs, world, "kube-controller-manager", async () => {
     await kubectlWith(["get", "serviceaccount", "default", "-n", "default"]);
     return true;
   });
@@ -152,6 +156,7 @@ async function until(
   server: string,
   isTrue: () => Promise<boolean>,
 ): Promise<void> {
-  const tell = (): string => `see ${world.logPath(server)}`;
+  // The world is gone with its logs by the time that anybody reads this.
+  const tell = async () => `its log ends so:\n${(await readFile(world.logPath(server), "utf8")).slice(-2_000)}`;
   await eventually(`${what} is ready`, isTrue, { withinMs: timeoutMs, everyMs: 150, tell });
 }
