@@ -31,6 +31,7 @@ export const handler = middy<unknown, void, Error, Context>()
 
 async function ask(clusters: readonly string[]): Promise<void> {
   const time = new Date().toISOString();
-  await bus.put(clusters.map((cluster) => driftCheckDue({ id: randomUUID(), version: 1, cluster, time })));
-  if (clusters.length > 0) log.info("drift checks due", { clusters });
+  const checks = clusters.map((cluster) => ({ cluster, correlationId: randomUUID() }));
+  await bus.put(checks.map(({ cluster, correlationId: id }) => driftCheckDue({ id, version: 1, cluster, time })));
+  if (checks.length > 0) log.info("drift checks due", { checks });
 }

@@ -13,7 +13,7 @@ const bus = openEventBus(settings.busName, settings.region);
 export const handler = middy<CloudWatchLogsEvent, void, Error, Context>()
   .use(injectLambdaContext(log))
   .handler(async ({ awslogs }) => {
-    const told = await forwardRecords(awslogs.data, settings.place, (entries) => bus.put(entries));
-    if (told.malformed.count > 0) log.warn("records not understood", { ...told.malformed });
-    if (told.events > 0) log.info("forwarded", { cluster: told.cluster, events: told.events, records: told.records });
+    const { malformed, ...told } = await forwardRecords(awslogs.data, settings.place, (entries) => bus.put(entries));
+    if (malformed.count > 0) log.warn("records not understood", { ...malformed });
+    if (told.events > 0) log.info("forwarded", told);
   });

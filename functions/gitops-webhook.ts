@@ -25,7 +25,7 @@ export const handler = middy<LambdaFunctionURLEvent, LambdaFunctionURLResult, Er
       async announce(cluster, { owner, revision, occurredAt }) {
         const id = randomUUID();
         await bus.put([revisionApplied({ id, version: 1, cluster, time: occurredAt }, { revision, owner })]);
-        log.info("revision applied", { cluster, owner, revision, event: id });
+        log.info("revision applied", { cluster, owner, revision, correlationId: id });
         return id;
       },
     });

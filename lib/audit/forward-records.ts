@@ -11,6 +11,8 @@ export interface Forwarded {
   readonly cluster?: string;
   readonly records: number;
   readonly events: number;
+  /** Of each event. */
+  readonly correlationIds: readonly string[];
   readonly malformed: {
     readonly count: number /** Of the first one; its text may hold anything. */;
     readonly problem?: string;
@@ -29,7 +31,7 @@ export async function forwardRecords(
   put: (entries: readonly BusEntry[]) => Promise<void>,
 ): Promise<Forwarded> {
   const unpacked = unpack(data);
-  if (!unpacked) return { records: 0, events: 0, malformed: { count: 0 } };
+  if (!unpacked) return { records: 0, events: 0, correlationIds: [], malformed: { count: 0 } };
   const { cluster, lines } = unpacked;
   const parsed = lines.map(parseRecord);
   const writes = parsed.flatMap((one) => (one.kind === "write" ? [one.write] : []));
@@ -37,7 +39,8 @@ export async function forwardRecords(
     objectAudited({ id: randomUUID(), version: 1, cluster, time: at }, { object, actor }),
   );
   if (entries.length > 0) await put(entries);
-  return { cluster, records: lines.length, events: entries.length, malformed: malformedOf(parsed) };
+  const correlationIds = entries.map(({ detail }) => detail.metadata.id);
+  return { cluster, records: lines.length, events: entries.length, correlationIds, malformed: malformedOf(parsed) };
 }
 
 function malformedOf(parsed: readonly ParsedRecord[]): Forwarded["malformed"] {

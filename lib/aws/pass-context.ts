@@ -26,8 +26,8 @@ export function hintKeys(logger: Pick<Logger, "appendKeys">): (hint: Hint) => vo
 export function passContext(hint: Hint, { context, bus, metrics, logger }: Invocation): PassContext {
   const { cluster, source, actor, correlationId, occurredAt } = hint;
   metrics.addMetadata("cluster", cluster);
-  logger.info("pass begins", { kind: hint.kind, occurredAt });
-  const { resourceVersion } = hint;
+  const { resourceVersion, object } = hint;
+  logger.info("pass begins", { kind: hint.kind, occurredAt, ...(object === undefined ? {} : { object }) });
   return {
     passId: context.awsRequestId,
     kind: hint.kind,

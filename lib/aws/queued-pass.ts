@@ -1,6 +1,6 @@
 import type { SQSEvent } from "aws-lambda";
 import { EgressError, type Reason } from "../errors.ts";
-import { type Hint, parseHint } from "../events/hint-event.ts";
+import { clusterField, type Hint, parseHint } from "../events/hint-event.ts";
 import type { PassLog, PassOutcome } from "../reconcile/pass.ts";
 import { type Message, passesOf } from "./queue.ts";
 
@@ -50,10 +50,17 @@ export async function runQueuedPass(event: SQSEvent, ports: QueuedPassPorts): Pr
     return outcome;
   } catch (error) {
     if (!(error instanceof EgressError) || error.retry !== "never") throw error;
-    ports.log.error("pass failed for good", { messageId: message.messageId, reason: error.reason, error });
+    const { reason } = error;
+    const field = isAboutItsName(error) ? { field: clusterField(parsed.hint.source) } : {};
+    ports.log.error("pass failed for good", { messageId: message.messageId, reason, ...field, error });
     await ports.deadLetter(message, error.reason, error.message);
     return undefined;
   }
+}
+
+/** No such cluster; where the role may not look at every one, IAM answers before EKS does. */
+function isAboutItsName({ reason, what }: EgressError): boolean {
+  return reason === "cluster-unknown" || (reason === "aws-forbidden" && what.startsWith("DescribeCluster "));
 }
 
 /** A pass over this message was killed, or ran short of time: whom it had poked and not asked yet, nobody else knows. */

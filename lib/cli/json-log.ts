@@ -5,6 +5,20 @@ export interface JsonLog {
   error(message: string, fields?: Record<string, unknown>): void;
 }
 
+/** Of a command whose own words tell how it goes: trouble alone. */
+export function troubleIn(log: JsonLog): JsonLog {
+  return { ...log, info: () => undefined };
+}
+
+/** The same log, with these fields in every line. */
+export function withFields(log: JsonLog, fields: Record<string, unknown>): JsonLog {
+  const at =
+    (level: keyof JsonLog) =>
+    (message: string, more: Record<string, unknown> = {}) =>
+      log[level](message, { ...fields, ...more });
+  return { info: at("info"), warn: at("warn"), error: at("error") };
+}
+
 /** @param write  to standard output, where that is for nothing else; else it is given */
 export function jsonLog(write: (line: string) => void = (line) => process.stdout.write(line)): JsonLog {
   const at =

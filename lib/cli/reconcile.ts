@@ -18,7 +18,7 @@ import {
   withClusterOptions,
 } from "./cluster-options.ts";
 import { CommandError } from "./failure.ts";
-import { type JsonLog, jsonLog } from "./json-log.ts";
+import { type JsonLog, jsonLog, troubleIn, withFields } from "./json-log.ts";
 import { missingPart } from "./mesh-parts.ts";
 import { positiveNumber } from "./numbers.ts";
 import { stopOnSignal } from "./stop-signal.ts";
@@ -49,7 +49,7 @@ export function reconcileCommand(): Command {
 
 async function runReconcile(options: ReconcileOptions, cluster: ClusterOptions): Promise<void> {
   const connection = connect(cluster, asReconciler);
-  const log = jsonLog();
+  const log = options.watch ? jsonLog() : troubleIn(jsonLog());
   const place = { meshName: options.meshName, osmNamespace: cluster.osmNamespace };
   const correct = options.correct ?? false;
   const pass = (kind: "hint" | "drift") => runPass(connection, place, { kind, correct }, log);
@@ -166,9 +166,10 @@ async function runPass(
   connection: KubeConnection,
   place: MeshPlace,
   { kind, correct }: Required<Pick<PassContext, "kind" | "correct">>,
-  log: JsonLog,
+  logOfAll: JsonLog,
 ): Promise<PassOutcome> {
   const passId = randomUUID();
+  const log = withFields(logOfAll, { correlationId: passId });
   const endMs = Date.now() + passMs;
   try {
     return await reconcileCluster(clusterPorts(connection, place, passId, { loadGuards, log }), {

@@ -21,7 +21,7 @@ export const shortText = z.string().min(1).max(256);
 
 /** Carried by every event of ours under `detail.metadata`. */
 export const metadata = z.object({
-  /** Unique per event; the same one twice is a duplicate. */
+  /** Unique per event, so the same one twice is a duplicate; names the change in every log from here on. */
   id: shortText,
   version: z.literal(1),
   cluster: clusterId,

@@ -25,7 +25,7 @@ export interface Hint {
   /** The GitOps revision that was applied, and the object of the GitOps tool that applied it. */
   readonly revision?: string;
   readonly owner?: GitopsOwner;
-  /** The event's id on the bus. */
+  /** The sender's own, which stands in its log too; of an event that has none, its id on the bus. */
   readonly correlationId: string;
   /** ISO 8601; the sender's own time when it gave one, else the bus's (whole seconds). */
   readonly occurredAt: string;
@@ -97,8 +97,12 @@ export function parseHint(body: string, ownAccount: string): ParsedHint {
   if (!parsed.ok) return parsed;
   const cluster = knownClusterId(parsed.hint.cluster, account, ownAccount);
   if (cluster !== undefined) return { ok: true, hint: { ...parsed.hint, cluster } };
-  const field = expected === requestedType ? "detail.cluster" : "detail.metadata.cluster";
-  return { ok: false, field, problem: `account ${account} may only speak of its own clusters` };
+  return { ok: false, field: clusterField(source), problem: `account ${account} may only speak of its own clusters` };
+}
+
+/** Where an event of this source names its cluster. */
+export function clusterField(source: string): string {
+  return Object.hasOwn(ours, source) ? "detail.metadata.cluster" : "detail.cluster";
 }
 
 function parseDetail(type: HintType, detail: unknown, hint: Omit<Hint, "cluster">): ParsedHint {
@@ -156,8 +160,8 @@ function expectedType(source: string): HintType | undefined {
   return source.startsWith("osm.") ? undefined : requestedType;
 }
 
-function stamped(sent: Metadata): Pick<Hint, "cluster" | "occurredAt"> {
-  return { cluster: sent.cluster, occurredAt: sent.time };
+function stamped(sent: Metadata): Pick<Hint, "cluster" | "correlationId" | "occurredAt"> {
+  return { cluster: sent.cluster, correlationId: sent.id, occurredAt: sent.time };
 }
 
 function read<T>(schema: z.ZodType<T>, detail: unknown, hint: (value: T) => Hint): ParsedHint {

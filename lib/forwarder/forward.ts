@@ -58,11 +58,12 @@ export async function forward(ports: ForwarderPorts, signal: AbortSignal): Promi
   function take(step: Step<Change>): void {
     pace = step.pace;
     for (const { change, urgent } of step.send) {
+      const id = randomUUID();
       delivery.post(
-        objectChanged({ id: randomUUID(), version: 1, cluster, time: new Date().toISOString() }, eventOf(change)),
+        objectChanged({ id, version: 1, cluster, time: new Date().toISOString() }, eventOf(change)),
         urgent,
       );
-      log.info("forwarding", { ...change });
+      log.info("forwarding", { ...change, correlationId: id });
     }
     clearTimeout(timer);
     const due = dueMs(pace);

@@ -45,6 +45,7 @@ export async function pokeAll(
       }),
     );
   }
+  if (due.length > 0) context.log.info("pods poked", { pods: due.length });
   memory.unpoked.clear();
   for (const key of missed) memory.unpoked.add(key);
   return "done";

@@ -24,6 +24,7 @@ export class Telling {
   }
 
   add({ bus, kubernetes }: Announcements): void {
+    for (const { reason, message } of kubernetes) this.#context.log.info("announced", { reason, what: message });
     this.#waiting.push(
       ...bus.map((event) => ({ what: event.detailType, tell: () => this.#context.publish(event) })),
       ...kubernetes.map((event) => ({ what: event.reason, tell: () => this.#ports.recordEvent(event) })),

@@ -55,6 +55,7 @@ export async function writeConfigs(
   ];
   const outcomes: readonly unknown[] = await Promise.all([...applied, ...others]);
   memory.refused = refused;
+  if (done.size > 0) context.log.info("sidecar ConfigMaps written", { configMaps: done.size, fencing: lease.number });
   return { applied: done, refusal: outcomes.find((outcome) => outcome instanceof EgressError) };
 }
 

@@ -36,6 +36,8 @@ export function startChurn(
   const made: Record<ChurnKind, number> = { service: 0, endpoint: 0, pod: 0 };
   const services: string[] = [];
   const pods: string[] = [];
+  /** Of the backends; each change of one is a change. */
+  const labelled = new Set<string>();
   let serial = 0;
   const stopped = new AbortController();
 
@@ -62,11 +64,14 @@ export function startChurn(
   }
 
   async function changeEndpoint(): Promise<void> {
+    const name = pick(backends) ?? "";
+    const comes = !labelled.delete(name);
+    if (comes) labelled.add(name);
     await expectOk(connection, {
       method: "PATCH",
-      path: `${core}/pods/${pick(backends) ?? ""}`,
+      path: `${core}/pods/${name}`,
       contentType: "application/merge-patch+json",
-      body: { metadata: { labels: { churn: random() < 0.5 ? "yes" : null } } },
+      body: { metadata: { labels: { churn: comes ? "yes" : null } } },
     });
   }
 

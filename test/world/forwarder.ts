@@ -11,3 +11,10 @@ export async function setForwarder(cluster: Cluster, runs: boolean): Promise<voi
     ? cluster.kubectl("rollout", "status", deployment, ...inNamespace)
     : cluster.kubectl("wait", "--for=delete", "pod", "-l", "app.kubernetes.io/name=osm-forwarder", ...inNamespace));
 }
+
+/** Its lines so far, oldest first. */
+export async function forwarderLog(cluster: Cluster): Promise<readonly Readonly<Record<string, unknown>>[]> {
+  const text = await cluster.kubectl("logs", deployment, "-n", osmNamespace);
+  const lines = text.split("\n").filter((line) => line.startsWith("{"));
+  return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+}

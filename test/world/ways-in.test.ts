@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { RolloutStatus } from "#lib/rollout/status.ts";
 import { type AuditLogShipper, shipAuditLog } from "#test/aws/audit-log.ts";
+import { type BusObserver, observeResults } from "#test/aws/bus-observer.ts";
 import { deadLetters } from "#test/aws/dead-letters.ts";
 import { type FunctionName, functionNames } from "#test/aws/deployment.ts";
 import { setDriftSchedule } from "#test/aws/drift-schedule.ts";
@@ -9,14 +11,17 @@ import { putEvent } from "#test/aws/put-event.ts";
 import { roleUse } from "#test/aws/role-use.ts";
 import { callWebhook, notifyAsFlux, webhookSecret } from "#test/aws/webhook-call.ts";
 import { eventually } from "#test/eventually.ts";
+import { configEvents } from "./announced.ts";
+import { configMapWrites } from "./config-map-writes.ts";
 import { cutWithinMs, isCut, isOn, podsWithinMs } from "./expect-status.ts";
-import { setForwarder } from "./forwarder.ts";
-import { patchEgress, podOf } from "./mesh-pods.ts";
+import { forwarderLog, setForwarder } from "./forwarder.ts";
+import { patchConfig, patchEgress, podOf } from "./mesh-pods.ts";
 import { clusterName, type MeshWorld, startMeshWorld } from "./mesh-world.ts";
 import { probeOnce } from "./probe.ts";
 import { bringUpSample, sampleNamespace } from "./sample-mesh.ts";
 
 let mesh: MeshWorld;
+let bus: BusObserver;
 
 beforeAll(async () => {
   mesh = await startMeshWorld({ log: (line) => console.log(line), emulator: { recording: true } });
@@ -25,6 +30,7 @@ beforeAll(async () => {
   await bringUpSample(mesh, 1);
   await mesh.untilStatus("three verified", (it) => isCut(it) && it.sidecars?.verified === 3, podsWithinMs);
   await setForwarder(mesh.cluster, false);
+  bus = await observeResults(mesh.aws);
 });
 afterAll(async () => {
   await mesh?.stop();
@@ -86,7 +92,7 @@ const sources: Readonly<Record<string, Source>> = {
   // One minute, and the emulator looks every ten seconds.
   "the schedule": {
     source: "osm.drift",
-    withinMs: 120_000,
+    withinMs: 90_000,
     async start() {
       await setDriftSchedule(mesh.aws, "ENABLED");
       return () => setDriftSchedule(mesh.aws, "DISABLED");
@@ -128,6 +134,8 @@ test("one GitOps commit, seen by webhook, forwarder and audit log: one rollout, 
   const shipper: AuditLogShipper = await shipAuditLog(mesh.aws.endpoint, clusterName, mesh.cluster.auditLogPath);
   try {
     const before = await mesh.untilStatus("at rest", isCut, cutWithinMs);
+    const heardBefore = (await bus.heard()).length;
+    const writesBefore = await configMapWrites(mesh.cluster.auditLogPath);
     await commit("true");
     await notifyAsFlux(mesh.aws, clusterName, { metadata: { revision: "main@sha1:c0ffee" } });
     await mesh.untilStatus("on", (it) => isOn(it, true));
@@ -146,6 +154,12 @@ test("one GitOps commit, seen by webhook, forwarder and audit log: one rollout, 
       outcome: "Converged",
     });
     expect(older).toEqual(before.history?.slice(0, 19));
+    const types = (await bus.heard()).slice(heardBefore).map((event) => event["detail-type"]);
+    expect(types).toEqual(["Egress Rollout Started", "Egress Rollout Converged"]);
+    const writes = (await configMapWrites(mesh.cluster.auditLogPath)).slice(writesBefore.length);
+    expect(writes.toSorted()).toEqual(
+      ["bookbuyer", "bookstore", "bookthief", "default"].map((it) => `osm-sidecar.${it}`),
+    );
     const wideStatus = await mesh.osm("egress", "status", "-o", "json");
     expect(wideStatus.stdout).toContain("main@sha1:c0ffee");
     await commit("false");
@@ -153,6 +167,45 @@ test("one GitOps commit, seen by webhook, forwarder and audit log: one rollout, 
   } finally {
     await shipper.stop();
     await setForwarder(mesh.cluster, false);
+  }
+});
+
+test("one id names a change in the forwarder's log, in the function's until the last sidecar, and in what is announced", async () => {
+  const { cluster, aws } = mesh;
+  await setForwarder(cluster, true);
+  try {
+    await mesh.untilStatus("at rest", isCut, cutWithinMs);
+    const changed = JSON.parse(await patchConfig(cluster, '{"data":{"egress":"true"}}', "merge", "-o", "json")) as {
+      readonly metadata: { readonly resourceVersion: string };
+    };
+    const { resourceVersion } = changed.metadata;
+    const isOfIt = { message: "forwarding", kind: "ConfigMap", name: "osm-config", resourceVersion };
+    const id = await eventually("the forwarder has told", async () => {
+      const lines = (await forwarderLog(cluster)).filter((line) => isDeepStrictEqual({ ...line, ...isOfIt }, line));
+      return lines[0]?.["correlationId"];
+    });
+    await mesh.untilStatus("on", (it) => isOn(it, true));
+    const steps = await eventually(
+      "the function's lines",
+      async () => {
+        const lines = (await aws.logs("reconcile")).map(({ fields }) => fields ?? {});
+        const own = lines.filter(({ correlationId }) => correlationId === id);
+        const said = own.map(({ message, reason }) => [message, reason].filter((text) => text !== undefined).join(" "));
+        return said.includes("announced EgressRolloutConverged") && said;
+      },
+      // The log has them when their pass has ended.
+      { withinMs: 40_000 },
+    );
+    const inOrder = ["pass begins", "sidecar ConfigMaps written", "pods poked", "announced EgressRolloutConverged"];
+    expect(steps.filter((step) => inOrder.includes(step))).toEqual(inOrder);
+    const heard = (await bus.heard()).filter(({ detail }) => detail["correlationId"] === id);
+    expect(heard.map((event) => event["detail-type"])).toEqual(["Egress Rollout Started", "Egress Rollout Converged"]);
+    const told = await configEvents(cluster, "EgressRolloutConverged");
+    expect(told).toContain("egress is on at 3 of 3 sidecars");
+  } finally {
+    await patchEgress(cluster, "false");
+    await mesh.untilStatus("off", isCut, cutWithinMs);
+    await setForwarder(cluster, false);
   }
 });
 

@@ -114,6 +114,19 @@ test("what no retry can cure becomes a dead letter with its reason", async () =>
 });
 
 test.each([
+  ["cluster-unknown", "DescribeCluster shop: no such cluster in this region", "detail.cluster"],
+  ["aws-forbidden", "DescribeCluster shop: AccessDenied", "detail.cluster"],
+  ["aws-forbidden", "PutEvents: AccessDenied", undefined],
+] as const)("%s: %s: the log names field %s", async (reason, what, field) => {
+  const lines: unknown[] = [];
+  const { ports } = world(failing(new EgressError(reason, what)));
+  const error = (_: string, fields: object = {}) => void lines.push(fields);
+  await runQueuedPass(event(good), { ...ports, log: { ...ports.log, error } });
+  const more = field === undefined ? {} : { field };
+  expect(lines).toEqual([{ messageId: expect.any(String), reason, error: expect.any(EgressError), ...more }]);
+});
+
+test.each([
   new EgressError("api-unavailable", "GET /version: no answer"),
   new EgressError("api-unauthenticated", "GET /version: 401"),
   new EgressError("object-conflict", "PUT Lease: 409"),

@@ -27,7 +27,6 @@ const runbook = await readFile(new URL("../../../docs/runbook.md", import.meta.u
 const results: readonly ResultEvent["detailType"][] = [
   "Egress Rollout Started",
   "Egress Rollout Converged",
-  "Egress Rollout Halted",
   "Egress Value Rejected",
   "Egress Drift Found",
   "Egress Drift Corrected",
@@ -93,6 +92,9 @@ function writtenBy(outcome: PassOutcome): readonly { name: string; dimensions: r
     );
 }
 
+/** Of a result event that no pass sends yet: the runbook says so. */
+const awaited = "EgressRolloutHalted";
+
 const everyCluster = ["service"];
 const oneCluster = ["service", "cluster"];
 
@@ -118,7 +120,9 @@ test("an alarm on a figure of ours is on one that the function writes, with thes
     "ForwarderSilentMs",
   ]);
   const written = writtenBy(busy).map(({ name, dimensions }) => ({ name, dimensions }));
+  expect(written.map(({ name }) => name)).not.toContain(awaited);
   for (const { MetricName: name, Dimensions } of ours) {
+    if (name === awaited) continue;
     expect(written).toContainEqual({ name, dimensions: Dimensions.map(({ Name }) => Name) });
   }
 });

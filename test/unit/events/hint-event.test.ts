@@ -25,7 +25,7 @@ test("an object that the forwarder saw comes back as a hint", () => {
       object,
       resourceVersion: "42",
       actor: "kubernetes-admin",
-      correlationId: "e-1",
+      correlationId: "m-1",
       occurredAt: metadata.time,
     },
   });
@@ -34,7 +34,7 @@ test("an object that the forwarder saw comes back as a hint", () => {
 test("a drift check asks every sidecar", () => {
   expect(parsed(bodyOf(driftCheckDue(metadata)))).toEqual({
     ok: true,
-    hint: { cluster: "shop", kind: "drift", source: "osm.drift", correlationId: "e-1", occurredAt: metadata.time },
+    hint: { cluster: "shop", kind: "drift", source: "osm.drift", correlationId: "m-1", occurredAt: metadata.time },
   });
 });
 

@@ -101,7 +101,9 @@ export function fuzzedSuite(theMesh: () => MeshWorld, counts: { readonly each: n
     };
     const samples: readonly FuzzedData[] = fc.sample(fuzzedOsmConfig, { numRuns, seed: runSeed });
     const before = await status();
-    const bad = await putAll(samples.filter((one) => egressIn(one) === undefined));
+    // Passes see the last of many: it is the one that is nearest to moving the mesh.
+    const nearly = { ...data, egress: " tRUE" };
+    const bad = await putAll([...samples.filter((one) => egressIn(one) === undefined), nearly]);
     expect(bad).toBeDefined();
     const kept = await untilStatus("they are seen", (it) => it.observed?.resourceVersion === bad?.version, 60_000);
     expect(kept.target?.egress).toBe(before.target?.egress);

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { booleanSpellings } from "#lib/mesh/boolean.ts";
 import { conditionOf, type RolloutStatus } from "#lib/rollout/status.ts";
 import { cutWithinMs, isCut, isOn } from "../expect-status.ts";
-import { patchConfig, patchEgress } from "../mesh-pods.ts";
+import { patchConfig, patchEgress, podOf, settleOn } from "../mesh-pods.ts";
 import type { MeshWorld } from "../mesh-world.ts";
 import { probeOnce } from "../probe.ts";
 import { appSpec, sampleNamespace } from "../sample-mesh.ts";
@@ -44,6 +44,26 @@ export function valuesSuite(theMesh: () => MeshWorld): void {
     await cluster.kubectl("delete", "pod", "louder", "-n", sampleNamespace);
     await set(null);
     await untilLogLevel(mesh, "error");
+  });
+
+  test("permissive mode off: nothing in-mesh is allowed, egress off or on, and all of it again when it is back", async () => {
+    const mesh = theMesh();
+    const { cluster, world } = mesh;
+    const from = await podOf(cluster, sampleNamespace, "bookbuyer");
+    const reaches = async (...probe: readonly string[]) => (await probeOnce(cluster, from, ...probe)).reached;
+    const inMesh = () => reaches("http", "http://bookstore.bookstore/");
+    const outside = () => reaches("tcp", world.outside.sites.tcp.target);
+    const setPermissive = (value: string) =>
+      patchConfig(cluster, JSON.stringify({ data: { permissive_traffic_policy_mode: value } }), "merge");
+    expect([await inMesh(), await outside()]).toEqual([true, false]);
+    await setPermissive("false");
+    await expect.poll(inMesh, { timeout: 15_000 }).toBe(false);
+    await settleOn(mesh, true);
+    expect([await inMesh(), await outside()]).toEqual([false, true]);
+    await setPermissive("true");
+    await expect.poll(inMesh, { timeout: 15_000 }).toBe(true);
+    await settleOn(mesh, false);
+    expect([await inMesh(), await outside()]).toEqual([true, false]);
   });
 
   test("osm-config deleted: the mesh keeps its value and says so, new pods are injected, and it follows again", async () => {
