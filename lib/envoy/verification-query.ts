@@ -4,7 +4,7 @@ import { routeConfigName } from "./routes.ts";
  * The one statistics query that a sidecar answers.
  *
  * The status listener compares `format` and `filter` as they stand in the request, still percent-encoded, so this text is
- * part of the bootstrap: change it and sidecars started before answer 404 until they are restarted.
+ * part of the bootstrap: change it, and what it was before joins `earlierQueries`, which older sidecars answer.
  */
 export const verificationQuery = {
   format: "json",

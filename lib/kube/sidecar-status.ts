@@ -1,3 +1,4 @@
+import { earlierQueries } from "../envoy/earlier-queries.ts";
 import { parseAnswer, verificationQuery } from "../envoy/verification-query.ts";
 import { ports } from "../mesh/names.ts";
 import type { Answer, ObservedPod } from "../rollout/observation.ts";
@@ -11,14 +12,12 @@ const maxAnswerBytes = 64 * 1024;
 
 /** Asks one sidecar what it runs, through the API server. Every failure is an answer too: the sidecar is silent. */
 export async function askSidecar(connection: KubeConnection, pod: ObservedPod): Promise<Answer> {
+  const path = `/api/v1/namespaces/${pod.namespace}/pods/${pod.name}:${ports.status}/proxy/stats`;
+  const ask = (query: typeof verificationQuery | (typeof earlierQueries)[number]) =>
+    connection.send({ method: "GET", path, query, timeoutMs: askTimeoutMs, maxBytes: maxAnswerBytes });
   try {
-    const response = await connection.send({
-      method: "GET",
-      path: `/api/v1/namespaces/${pod.namespace}/pods/${pod.name}:${ports.status}/proxy/stats`,
-      query: verificationQuery,
-      timeoutMs: askTimeoutMs,
-      maxBytes: maxAnswerBytes,
-    });
+    let response = await ask(verificationQuery);
+    for (const earlier of earlierQueries) if (response.status === 404) response = await ask(earlier);
     if (response.status !== 200) return { kind: "silent", why: `status ${response.status}` };
     const says = parseAnswer(response.text);
     return says ? { kind: "answered", says } : { kind: "silent", why: "not a sidecar's answer" };

@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, rename, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { sidecar } from "#lib/mesh/names.ts";
 import type { Finding } from "#lib/rollout/drift/finding.ts";
 import { podOf } from "./mesh-pods.ts";
@@ -205,6 +206,9 @@ interface FilterChain {
 async function stray({ cluster, world }: MeshWorld, app: string): Promise<void> {
   const { pod } = await podOf(cluster, sampleNamespace, app);
   const uid = await cluster.kubectl("get", "pod", pod, "-n", sampleNamespace, "-o", "jsonpath={.metadata.uid}");
+  // The kubelet writes its own files back when it looks after the pod, at each change of it and a minute after the last.
+  await cluster.kubectl("annotate", "pod", pod, "-n", sampleNamespace, `example.com/look=${Date.now()}`, "--overwrite");
+  await sleep(2_000);
   const volumes = join(world.directory, "kubelet/pods", uid, "volumes/kubernetes.io~configmap");
   const volume = join(volumes, sidecar.volume);
   const from = join(volume, "..data");

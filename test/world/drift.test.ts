@@ -5,7 +5,7 @@ import type { OpenFinding, PastFinding } from "#lib/rollout/drift/drift-status.t
 import type { Finding } from "#lib/rollout/drift/finding.ts";
 import { conditionOf, type RolloutStatus } from "#lib/rollout/status.ts";
 import { type BusObserver, observeResults } from "#test/aws/bus-observer.ts";
-import { setDriftSchedule } from "#test/aws/drift-schedule.ts";
+import { scheduleDriftCheck, setDriftSchedule } from "#test/aws/drift-schedule.ts";
 import { putEvent } from "#test/aws/put-event.ts";
 import { isFull } from "#test/counts.ts";
 import { eventually } from "#test/eventually.ts";
@@ -224,15 +224,25 @@ describe.each(isFull ? (["correct", "detect"] as const) : (["correct"] as const)
     async (_, kind) => {
       await setMode(mode);
       const madeMs = Date.now();
+      const countedBefore = await countedByMetric(mesh.aws, "EgressDriftFound");
+      const messagesBefore = await driftMessages();
       await kind.make(mesh);
       const object = await kind.object(mesh);
-      await driftPass();
-      const status = await mesh.status();
+      // The function's own look, with no more rights than it has.
+      await scheduleDriftCheck(mesh.aws);
+      const isReported = ({ drift }: RolloutStatus) => drift?.findings?.some((it) => it.object === object) ?? false;
+      const status = await mesh.untilStatus("reported", isReported, 40_000);
       const finding = found(status.drift?.findings, { object, ...kind.found });
       expect(finding).toMatchObject({ action: "Reported", repair: ["osm", ...kind.repair].join(" ") });
       expect(Date.parse(finding.since.before)).toBeGreaterThanOrEqual(madeMs - 1_000);
       expect(conditionOf(status, "Drifted")).toMatchObject({ status: "True", reason: "NeedsPerson" });
       expect((await mesh.osm("egress", "status")).stdout).toContain(finding.repair);
+      await eventually("Found on the bus", () => told("Egress Drift Found", object, madeMs));
+      const isCounted = async () => (await countedByMetric(mesh.aws, "EgressDriftFound")) > countedBefore;
+      await eventually("the metric", isCounted, { withinMs: 40_000 });
+      const messages = ofObject(object, await driftMessages());
+      expect(messages).toHaveLength(ofObject(object, messagesBefore).length + 1);
+      expect(messages.at(-1)).toContain(finding.repair);
 
       const repaired = await mesh.osm(...kind.repair);
       expect(repaired).toMatchObject({ exitCode: 0 });

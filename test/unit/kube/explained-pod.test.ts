@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { earlierQueries } from "#lib/envoy/earlier-queries.ts";
 import { verificationQuery } from "#lib/envoy/verification-query.ts";
 import type { KubeConnection, KubeRequest } from "#lib/kube/connection.ts";
 import { checkSidecar, decodeToExplain } from "#lib/kube/explained-pod.ts";
@@ -65,6 +66,22 @@ describe("a sidecar is asked, and compared with its ConfigMap", () => {
       "/api/v1/namespaces/shop/pods/web-1:15010/proxy/stats",
     ]);
     expect(asked.find(({ path }) => path.endsWith("stats"))?.query).toEqual(verificationQuery);
+  });
+
+  test("that was started by an earlier version: by the query that it answers", async () => {
+    const { connection, asked } = serving({});
+    const text = stats(config.digest);
+    const older: KubeConnection = {
+      ...connection,
+      async send(request) {
+        const answer = await connection.send(request);
+        const [earlier] = earlierQueries;
+        return request.query?.["filter"] === earlier?.filter ? { ...answer, status: 200, text } : answer;
+      },
+    };
+    expect(await checkSidecar(older, pod)).toMatchObject({ state: { kind: "verified" }, runs: config.digest });
+    const queries = asked.filter(({ path }) => path.endsWith("stats")).map(({ query }) => query);
+    expect(queries).toEqual([verificationQuery, ...earlierQueries]);
   });
 
   test.each<readonly [string, Server, object]>([
