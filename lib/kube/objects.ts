@@ -127,7 +127,8 @@ function reasonOf(response: KubeResponse): Reason {
     case 404:
       return "object-missing";
     case 409:
-      return "object-conflict";
+      // Every apply of ours is forced, so there is none, unless one is not.
+      return response.text.includes('"reason":"FieldManagerConflict"') ? "api-invalid" : "object-conflict";
     case 410:
       return "version-expired";
     case 400:

@@ -27,6 +27,8 @@ export interface ApiServer {
    * @param flags  instead of those that it was started with
    */
   readonly restart: (flags?: readonly string[]) => Promise<void>;
+  /** The same of etcd, with what it has stored. @returns when the API server says that it is ready again */
+  readonly restartEtcd: () => Promise<void>;
   readonly stop: () => Promise<void>;
 }
 
@@ -66,14 +68,16 @@ export async function startApiServer(
       children.push(child);
       return child;
     };
-    start("etcd", [
-      `--data-dir=${home}/etcd`,
-      `--listen-client-urls=http://127.0.0.1:${etcdPort}`,
-      `--advertise-client-urls=http://127.0.0.1:${etcdPort}`,
-      `--listen-peer-urls=http://127.0.0.1:${peerPort}`,
-      "--unsafe-no-fsync",
-      "--log-level=error",
-    ]);
+    const startEtcd = () =>
+      start("etcd", [
+        `--data-dir=${home}/etcd`,
+        `--listen-client-urls=http://127.0.0.1:${etcdPort}`,
+        `--advertise-client-urls=http://127.0.0.1:${etcdPort}`,
+        `--listen-peer-urls=http://127.0.0.1:${peerPort}`,
+        "--unsafe-no-fsync",
+        "--log-level=error",
+      ]);
+    let etcd = startEtcd();
     const apiServerFlags = [
       `--etcd-servers=http://127.0.0.1:${etcdPort}`,
       `--cert-dir=${home}/certificates`,
@@ -93,13 +97,21 @@ export async function startApiServer(
     let apiServer = start("kube-apiserver", [...apiServerFlags, ...flags]);
     const url = `https://127.0.0.1:${port}`;
     const certificateAuthority = await ready(url, home, children);
+    const endOne = async (child: ChildProcess) => {
+      await end(child);
+      children.splice(children.indexOf(child), 1);
+    };
+    const restartEtcd = async () => {
+      await endOne(etcd);
+      etcd = startEtcd();
+      await ready(url, home, children);
+    };
     const restart = async (newFlags = flags) => {
-      await end(apiServer);
-      children.splice(children.indexOf(apiServer), 1);
+      await endOne(apiServer);
       apiServer = start("kube-apiserver", [...apiServerFlags, ...newFlags]);
       await ready(url, home, children);
     };
-    return { url, certificateAuthority, tokens, etcdUrl: `http://127.0.0.1:${etcdPort}`, restart, stop };
+    return { url, certificateAuthority, tokens, etcdUrl: `http://127.0.0.1:${etcdPort}`, restart, restartEtcd, stop };
   } catch (cause) {
     await stop();
     throw cause;

@@ -73,6 +73,9 @@ export function takeovers({ journal }: System): readonly number[] {
   });
 }
 
+/** What a takeover may take at most. */
+export const maxTakeoverMs = 90_000;
+
 /** The most calls to the API server and to AWS in any minute. */
 export function busiestMinute({ journal }: System): number {
   const times = journal.of("called").map(({ atMs }) => atMs);

@@ -1,6 +1,15 @@
 import { describe, expect, test } from "vitest";
 import { isFull } from "#test/counts.ts";
-import { breaches, busiestMinute, changesOf, endOf, takeovers, unaccounted, writesAfterwards } from "./laws.ts";
+import {
+  breaches,
+  busiestMinute,
+  changesOf,
+  endOf,
+  maxTakeoverMs,
+  takeovers,
+  unaccounted,
+  writesAfterwards,
+} from "./laws.ts";
 import type { Fault, Step } from "./process.ts";
 import { runScenario, scenarios } from "./scenarios.ts";
 import type { System } from "./system.ts";
@@ -23,7 +32,6 @@ const stride = isFull ? 1 : 5;
 
 /** Calls that three pods, their passes and their forwarder may make in a minute; an undisturbed change makes some 60. */
 const maxCallsInAMinute = 400;
-const maxTakeoverMs = 90_000;
 
 /** Everything that must be as it is without the fault, and everything that must not be at all. */
 function outcomeOf(system: System, isRace: boolean) {

@@ -43,6 +43,15 @@ test.each([
   await expect(firstLine(watch)).rejects.toMatchObject({ reason, retry });
 });
 
+test.each([
+  [{ reason: "Conflict", message: "the object has been modified" }, "object-conflict", "re-observe"],
+  [{ reason: "Conflict", details: { causes: [{ reason: "FieldManagerConflict" }] } }, "api-invalid", "never"],
+])("409, %j, is %s", async (status, reason, retry) => {
+  const server = await serve((_, response) => response.writeHead(409).end(JSON.stringify(status)));
+  const request = { method: "PATCH", path: "/api/v1/pods/web" } as const;
+  await expect(expectOk(connectionTo(server, anybody), request)).rejects.toMatchObject({ reason, retry });
+});
+
 const answers: (readonly [bytes: number, maxBytes: number | undefined, read: number])[] = [
   [100, 100, 100],
   [101, 100, 100],
