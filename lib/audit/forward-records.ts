@@ -11,7 +11,7 @@ export interface Forwarded {
   readonly cluster?: string;
   readonly records: number;
   readonly events: number;
-  /** Of each event. */
+  /** Of the first twenty events. */
   readonly correlationIds: readonly string[];
   readonly malformed: {
     readonly count: number /** Of the first one; its text may hold anything. */;
@@ -39,7 +39,7 @@ export async function forwardRecords(
     objectAudited({ id: randomUUID(), version: 1, cluster, time: at }, { object, actor }),
   );
   if (entries.length > 0) await put(entries);
-  const correlationIds = entries.map(({ detail }) => detail.metadata.id);
+  const correlationIds = entries.slice(0, 20).map(({ detail }) => detail.metadata.id);
   return { cluster, records: lines.length, events: entries.length, correlationIds, malformed: malformedOf(parsed) };
 }
 

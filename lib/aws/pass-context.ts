@@ -19,7 +19,8 @@ export interface Invocation {
 
 /** Names a hint in every line of this invocation from here on. */
 export function hintKeys(logger: Pick<Logger, "appendKeys">): (hint: Hint) => void {
-  return ({ cluster, source, correlationId }) => logger.appendKeys({ cluster, source, correlationId });
+  return ({ cluster, source, correlationId, eventId }) =>
+    logger.appendKeys({ cluster, source, correlationId, eventId });
 }
 
 /** What the pass learns from the event, and where it may tell what it did. */

@@ -5,9 +5,9 @@ export interface JsonLog {
   error(message: string, fields?: Record<string, unknown>): void;
 }
 
-/** Of a command whose own words tell how it goes: trouble alone. */
-export function troubleIn(log: JsonLog): JsonLog {
-  return { ...log, info: () => undefined };
+/** Of a command whose own words tell how it goes, on standard output: trouble alone, on standard error. */
+export function troubleLog(): JsonLog {
+  return { ...jsonLog((line) => process.stderr.write(line)), info: () => undefined };
 }
 
 /** The same log, with these fields in every line. */

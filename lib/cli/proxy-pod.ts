@@ -1,6 +1,7 @@
 import type { KubeConnection } from "../kube/connection.ts";
 import { failure, type KubeObject, read } from "../kube/objects.ts";
 import { decodePod } from "../kube/pod-reader.ts";
+import { askAsKnown } from "../kube/sidecar-status.ts";
 import { ports, type SidecarFile } from "../mesh/names.ts";
 import type { ObservedPod } from "../rollout/observation.ts";
 import { CommandError } from "./failure.ts";
@@ -49,10 +50,11 @@ export async function askLive(connection: KubeConnection, pod: ObservedPod, live
   const request = {
     method: "GET",
     path: `${podPath(pod.namespace, pod.name)}:${ports.status}/proxy/${live.path}`,
-    ...(live.query ? { query: live.query } : {}),
     maxBytes: maxAnswerBytes,
   } as const;
-  const response = await connection.send(request);
+  const response = await (live.isStats
+    ? askAsKnown((query) => connection.send({ ...request, query }))
+    : connection.send(request));
   if (response.status === 200) return response.text.trimEnd();
   throw failure(request, response);
 }

@@ -1,19 +1,19 @@
-import { verificationQuery } from "../envoy/verification-query.ts";
 import type { KubeConnection } from "../kube/connection.ts";
 import { askSidecar } from "../kube/sidecar-status.ts";
 import { type SidecarFile, sidecarFiles } from "../mesh/names.ts";
 import type { Answer, ObservedPod } from "../rollout/observation.ts";
 import { describeState, podState } from "../rollout/pod-checks.ts";
 
-/** A path of the sidecar's status port, with the one query that it answers there. */
+/** A path of the sidecar's status port. */
 export interface LiveQuery {
   readonly path: string;
-  readonly query?: Readonly<Record<string, string>>;
+  /** It answers there by one query alone. */
+  readonly isStats?: true;
 }
 
 export const liveQueries = {
   ready: { path: "ready" },
-  stats: { path: "stats", query: verificationQuery },
+  stats: { path: "stats", isStats: true },
   prometheus: { path: "stats/prometheus" },
 } as const satisfies Record<string, LiveQuery>;
 

@@ -18,7 +18,7 @@ import {
   withClusterOptions,
 } from "./cluster-options.ts";
 import { CommandError } from "./failure.ts";
-import { type JsonLog, jsonLog, troubleIn, withFields } from "./json-log.ts";
+import { type JsonLog, jsonLog, troubleLog, withFields } from "./json-log.ts";
 import { missingPart } from "./mesh-parts.ts";
 import { positiveNumber } from "./numbers.ts";
 import { stopOnSignal } from "./stop-signal.ts";
@@ -49,7 +49,7 @@ export function reconcileCommand(): Command {
 
 async function runReconcile(options: ReconcileOptions, cluster: ClusterOptions): Promise<void> {
   const connection = connect(cluster, asReconciler);
-  const log = options.watch ? jsonLog() : troubleIn(jsonLog());
+  const log = options.watch ? jsonLog() : troubleLog();
   const place = { meshName: options.meshName, osmNamespace: cluster.osmNamespace };
   const correct = options.correct ?? false;
   const pass = (kind: "hint" | "drift") => runPass(connection, place, { kind, correct }, log);

@@ -8,7 +8,7 @@ import type { ClusterPorts } from "../reconcile/ports.ts";
 import { reconcileCluster } from "../reconcile/reconcile-cluster.ts";
 import { type Account, accountKey } from "../rollout/observation.ts";
 import { CommandError } from "./failure.ts";
-import { jsonLog, troubleIn } from "./json-log.ts";
+import { troubleLog } from "./json-log.ts";
 
 /** Longer than a dead holder keeps the Lease and a silent sidecar is waited for. */
 const renderTimeoutMs = 60_000;
@@ -40,7 +40,7 @@ export async function renderOver(
 ): Promise<number> {
   const deadline = ports.nowMs() + renderTimeoutMs;
   // Standard output is the command's own; here only trouble is told.
-  const log = troubleIn(jsonLog((line) => process.stderr.write(line)));
+  const log = troubleLog();
   while (ports.nowMs() < deadline) {
     const { lease } = await ports.glance();
     if (lease && heldByAnother(lease)) {

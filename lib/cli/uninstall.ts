@@ -50,12 +50,19 @@ export function uninstallCommand(): Command {
  * sidecar.
  */
 async function runUninstall(task: UninstallTask, output: OutputFormat): Promise<void> {
-  const uninstallation = new Uninstallation(task);
   const stop = new AbortController();
-  const unlisten = stopOnSignal(stop, toldToEnd());
+  // Everything else may end at any moment.
+  const isOpening = task.force && !task.dryRun;
+  const unlisten = isOpening ? stopOnSignal(stop, toldToEnd()) : () => undefined;
+  stop.signal.addEventListener("abort", () => process.stderr.write(ending));
+  const uninstallation = new Uninstallation({ ...task, ...(isOpening ? { interrupted: stop.signal } : {}) });
   try {
     // Standard output is the report's alone where a program reads it.
-    await runSteps(uninstallation.steps, output === "table" ? process.stdout : process.stderr, stop.signal);
+    await runSteps(
+      uninstallation.steps,
+      output === "table" ? process.stdout : process.stderr,
+      isOpening ? stop.signal : undefined,
+    );
   } finally {
     await uninstallation.end();
     unlisten();
@@ -65,6 +72,8 @@ async function runUninstall(task: UninstallTask, output: OutputFormat): Promise<
   const { workloads = [], opened } = uninstallation.report ?? {};
   if (!task.dryRun && (workloads.length > 0 || (opened?.missing.length ?? 0) > 0)) process.exitCode = 3;
 }
+
+const ending = "Ending in order. Once more ends it at once, and may leave sidecars open.\n";
 
 function toldToEnd(): CommandError {
   return new CommandError("told to end in the middle", "osm uninstall goes on from here; osm install goes back");

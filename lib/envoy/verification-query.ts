@@ -1,7 +1,7 @@
 import { routeConfigName } from "./routes.ts";
 
 /**
- * The one statistics query that a sidecar answers.
+ * The one statistics query that a sidecar of this version answers.
  *
  * The status listener compares `format` and `filter` as they stand in the request, still percent-encoded, so this text is
  * part of the bootstrap: change it, and what it was before joins `earlierQueries`, which older sidecars answer.

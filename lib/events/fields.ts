@@ -22,7 +22,7 @@ export const shortText = z.string().min(1).max(256);
 /** Carried by every event of ours under `detail.metadata`. */
 export const metadata = z.object({
   /** Unique per event, so the same one twice is a duplicate; names the change in every log from here on. */
-  id: shortText,
+  id: z.string().regex(/^[\w-]{1,64}$/, "not up to 64 letters, digits, - and _"),
   version: z.literal(1),
   cluster: clusterId,
   /** ISO 8601, UTC, milliseconds: when the sender saw what it reports. */

@@ -27,6 +27,8 @@ export interface Hint {
   readonly owner?: GitopsOwner;
   /** The sender's own, which stands in its log too; of an event that has none, its id on the bus. */
   readonly correlationId: string;
+  /** Its id on the bus, which no sender chooses. */
+  readonly eventId: string;
   /** ISO 8601; the sender's own time when it gave one, else the bus's (whole seconds). */
   readonly occurredAt: string;
 }
@@ -92,7 +94,7 @@ export function parseHint(body: string, ownAccount: string): ParsedHint {
   if (type !== expected)
     return { ok: false, field: "detail-type", problem: `${source} sends "${expected}", not "${type}"` };
 
-  const hint = { source, correlationId: id, kind: "hint", occurredAt: time } as const;
+  const hint = { source, correlationId: id, eventId: id, kind: "hint", occurredAt: time } as const;
   const parsed = parseDetail(expected, detail, hint);
   if (!parsed.ok) return parsed;
   const cluster = knownClusterId(parsed.hint.cluster, account, ownAccount);

@@ -127,7 +127,7 @@ function reasonOf(response: KubeResponse): Reason {
     case 404:
       return "object-missing";
     case 409:
-      // Every apply of ours is forced, so there is none, unless one is not.
+      // Of an apply that is not forced, and all of ours are to be.
       return response.text.includes('"reason":"FieldManagerConflict"') ? "api-invalid" : "object-conflict";
     case 410:
       return "version-expired";

@@ -24,28 +24,33 @@ export async function pokeAll(
 ): Promise<"done" | "lost" | "overtaken"> {
   const due = runningSidecars(pods).filter((pod) => memory.unpoked.has(`${pod.namespace}/${pod.configMap}`));
   const missed = new Set<string>();
+  let poked = 0;
   let lookedMs = ports.nowMs();
-  for (let start = 0; start < due.length; start += chunk) {
-    // The status that follows says that they are to be verified, and so the next pass asks and pokes them.
-    if (context.msLeft() < reserveMs) {
-      context.log.warn("out of time before every pod was poked", { poked: start, pods: due.length });
-      return "done";
+  try {
+    for (let start = 0; start < due.length; start += chunk) {
+      // The status that follows says that they are to be verified, and so the next pass asks and pokes them.
+      if (context.msLeft() < reserveMs) {
+        context.log.warn("out of time before every pod was poked", { poked: start, pods: due.length });
+        return "done";
+      }
+      if (ports.nowMs() - lookedMs >= overtakenLookMs) {
+        if (await isOvertaken()) return "overtaken";
+        lookedMs = ports.nowMs();
+      }
+      if ((await lease.keep()) === "lost") return "lost";
+      await Promise.all(
+        due.slice(start, start + chunk).map(async (pod) => {
+          const digest = wantedDigestOf(pod, wanted);
+          if (digest === undefined) return;
+          const refusal = await poke(ports, context.log, pod, { digest, atMs: ports.nowMs() });
+          if (refusal === undefined) poked++;
+          else if (refusal.retry !== "never") missed.add(`${pod.namespace}/${pod.configMap}`);
+        }),
+      );
     }
-    if (ports.nowMs() - lookedMs >= overtakenLookMs) {
-      if (await isOvertaken()) return "overtaken";
-      lookedMs = ports.nowMs();
-    }
-    if ((await lease.keep()) === "lost") return "lost";
-    await Promise.all(
-      due.slice(start, start + chunk).map(async (pod) => {
-        const digest = wantedDigestOf(pod, wanted);
-        if (digest === undefined) return;
-        const refusal = await poke(ports, context.log, pod, { digest, atMs: ports.nowMs() });
-        if (refusal !== undefined && refusal.retry !== "never") missed.add(`${pod.namespace}/${pod.configMap}`);
-      }),
-    );
+  } finally {
+    if (poked > 0) context.log.info("pods poked", { pods: poked, of: due.length });
   }
-  if (due.length > 0) context.log.info("pods poked", { pods: due.length });
   memory.unpoked.clear();
   for (const key of missed) memory.unpoked.add(key);
   return "done";

@@ -1,9 +1,14 @@
+import { cutText } from "../mesh/cut-text.ts";
 import type { Announcements } from "../rollout/result-events.ts";
 import type { PassContext } from "./pass.ts";
 import type { ClusterPorts } from "./ports.ts";
 
+const maxTextLength = 256;
+
 interface Announcement {
   readonly what: string;
+  /** In words; of an event on the bus, none. */
+  readonly text?: string;
   tell(): Promise<void>;
 }
 
@@ -24,10 +29,13 @@ export class Telling {
   }
 
   add({ bus, kubernetes }: Announcements): void {
-    for (const { reason, message } of kubernetes) this.#context.log.info("announced", { reason, what: message });
     this.#waiting.push(
       ...bus.map((event) => ({ what: event.detailType, tell: () => this.#context.publish(event) })),
-      ...kubernetes.map((event) => ({ what: event.reason, tell: () => this.#ports.recordEvent(event) })),
+      ...kubernetes.map((event) => ({
+        what: event.reason,
+        text: event.message,
+        tell: () => this.#ports.recordEvent(event),
+      })),
     );
   }
 
@@ -51,6 +59,8 @@ export class Telling {
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
       try {
         await next.tell();
+        const text = next.text === undefined ? {} : { text: cutText(next.text, maxTextLength) };
+        this.#context.log.info("announced", { what: next.what, ...text });
       } catch (cause) {
         first ??= { cause };
         this.#failed.push(next);

@@ -53,9 +53,11 @@ export async function writeConfigs(
     ...(injection ? [attempt(() => ports.applyInjection(wanted.injection))] : []),
     ...orphans.map((map) => attempt(() => ports.deleteConfigMap(map))),
   ];
-  const outcomes: readonly unknown[] = await Promise.all([...applied, ...others]);
+  const outcomes: readonly unknown[] = await Promise.all([...applied, ...others]).finally(() => {
+    const written = { configMaps: done.size, of: apply.length, fencing: lease.number };
+    if (done.size > 0) context.log.info("sidecar ConfigMaps written", written);
+  });
   memory.refused = refused;
-  if (done.size > 0) context.log.info("sidecar ConfigMaps written", { configMaps: done.size, fencing: lease.number });
   return { applied: done, refusal: outcomes.find((outcome) => outcome instanceof EgressError) };
 }
 

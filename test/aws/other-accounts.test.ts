@@ -168,11 +168,11 @@ test("the schedule finds them too, and says which account it could not look at",
   const due = await eventually(
     "drift checks of another account",
     async () =>
-      (await aws.logs("check-drift")).find(({ fields }) => JSON.stringify(fields?.["clusters"])?.includes(`${other}/`)),
+      (await aws.logs("check-drift")).find(({ fields }) => JSON.stringify(fields?.["checks"])?.includes(`${other}/`)),
     { withinMs: 100_000, everyMs: 500 },
   );
-  const found = due.fields?.["clusters"] as readonly string[];
-  expect([...found].sort()).toEqual([`${other}/bank`, `${other}/shop`]);
+  const found = due.fields?.["checks"] as readonly { readonly cluster: string }[];
+  expect(found.map(({ cluster }) => cluster).sort()).toEqual([`${other}/bank`, `${other}/shop`]);
   const unread = await eventually("what it could not look at", async () =>
     (await aws.logs("check-drift")).find(({ fields }) => fields?.["message"] === "not looked at"),
   );

@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { KubeConnection } from "#lib/kube/connection.ts";
 import { openKubeconfig } from "#lib/kube/kubeconfig.ts";
 import { osmNamespace } from "#lib/mesh/names.ts";
+import { type BusObserver, observeResults } from "#test/aws/bus-observer.ts";
+import { deadLetters } from "#test/aws/dead-letters.ts";
 import { functionNames } from "#test/aws/deployment.ts";
 import { setDriftSchedule } from "#test/aws/drift-schedule.ts";
 import { killFunctions } from "#test/aws/function-processes.ts";
@@ -37,6 +39,7 @@ const cases = namedSteps.flatMap(([name, step, when]) =>
 let mesh: MeshWorld;
 let proxy: FaultProxy;
 let admin: KubeConnection;
+let bus: BusObserver;
 /** Every credential that a function has shown to the API server. */
 const tokens = new Set<string>();
 
@@ -51,6 +54,7 @@ beforeAll(async () => {
     },
   });
   admin = openKubeconfig({ kubeconfig: mesh.cluster.kubeconfigPath });
+  bus = await observeResults(mesh.aws);
   // What follows is to be taken up by what the queue brings back.
   await setDriftSchedule(mesh.aws, "DISABLED");
   await mesh.install("--enable-permissive-traffic-policy");
@@ -125,6 +129,9 @@ test("nothing that the run has logged, told or kept shows a token, a key or a ku
     cluster.kubectl("get", "events", "-A", "-o", "json"),
     cluster.kubectl("get", "egr,meshinjections,leases,configmaps", "-A", "-o", "json"),
     cluster.kubectl("get", "pods", "-A", "-o", "json"),
+    bus.heard().then((events) => JSON.stringify(events)),
+    deadLetters(aws).then((letters) => JSON.stringify(letters)),
+    osm("reconcile").then(({ stdout, stderr }) => stdout + stderr),
     ...[["status", "-o", "json"], ["status"]].map(async (words) => {
       const { stdout, stderr } = await osm("egress", ...words);
       return stdout + stderr;

@@ -178,6 +178,7 @@ test("one id names a change in the forwarder's log, in the function's until the 
     const changed = JSON.parse(await patchConfig(cluster, '{"data":{"egress":"true"}}', "merge", "-o", "json")) as {
       readonly metadata: { readonly resourceVersion: string };
     };
+    const toldBefore = (await configEvents(cluster, "EgressRolloutConverged")).length;
     const { resourceVersion } = changed.metadata;
     const isOfIt = { message: "forwarding", kind: "ConfigMap", name: "osm-config", resourceVersion };
     const id = await eventually("the forwarder has told", async () => {
@@ -190,7 +191,7 @@ test("one id names a change in the forwarder's log, in the function's until the 
       async () => {
         const lines = (await aws.logs("reconcile")).map(({ fields }) => fields ?? {});
         const own = lines.filter(({ correlationId }) => correlationId === id);
-        const said = own.map(({ message, reason }) => [message, reason].filter((text) => text !== undefined).join(" "));
+        const said = own.map(({ message, what }) => [message, what].filter((text) => text !== undefined).join(" "));
         return said.includes("announced EgressRolloutConverged") && said;
       },
       // The log has them when their pass has ended.
@@ -201,7 +202,7 @@ test("one id names a change in the forwarder's log, in the function's until the 
     const heard = (await bus.heard()).filter(({ detail }) => detail["correlationId"] === id);
     expect(heard.map((event) => event["detail-type"])).toEqual(["Egress Rollout Started", "Egress Rollout Converged"]);
     const told = await configEvents(cluster, "EgressRolloutConverged");
-    expect(told).toContain("egress is on at 3 of 3 sidecars");
+    expect(told.slice(toldBefore)).toEqual(["egress is on at 3 of 3 sidecars"]);
   } finally {
     await patchEgress(cluster, "false");
     await mesh.untilStatus("off", isCut, cutWithinMs);

@@ -8,7 +8,7 @@ import type { Opened } from "../../reconcile/open-all.ts";
 import type { ClusterPorts } from "../../reconcile/ports.ts";
 import { explainImpersonation } from "../cluster-options.ts";
 import { CommandError } from "../failure.ts";
-import { jsonLog, troubleIn } from "../json-log.ts";
+import { troubleLog } from "../json-log.ts";
 import { Opening, type Undone } from "./opening.ts";
 
 /** Longer than a pass holds the Lease, and than a dead one's lasts. */
@@ -52,7 +52,7 @@ export class Tenure {
         `kubectl create namespace ${osmNamespace}, then again`,
       );
     }
-    const log = troubleIn(jsonLog((line) => process.stderr.write(line)));
+    const log = troubleLog();
     this.#opening = new Opening(this.ports, this.#lease, log);
     return this.#opening.run(say);
   }

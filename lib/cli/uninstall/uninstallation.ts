@@ -23,6 +23,8 @@ export interface UninstallTask {
   /** Whoever runs it says that no GitOps tool brings anything back meanwhile. */
   readonly gitopsSuspended: boolean;
   readonly dryRun: boolean;
+  /** Aborted when somebody wants it to end; goes on all the same where there is no way back. */
+  readonly interrupted?: AbortSignal;
 }
 
 /** One `osm uninstall`. */
@@ -238,6 +240,7 @@ export class Uninstallation {
   }
 
   async #keepLease(): Promise<void> {
+    if (!this.#isFinal) this.#task.interrupted?.throwIfAborted();
     await this.#tenure?.keep(this.#removed);
   }
 }

@@ -10,6 +10,11 @@ import { type OwnServer, type Ran, startOwnServer } from "./own-server.ts";
 import { type Difference, difference, type Snapshot, settledSnapshot, snapshot } from "./snapshot.ts";
 
 const shop = "shop";
+const forwarderLease: KubeObject = {
+  apiVersion: "coordination.k8s.io/v1",
+  kind: "Lease",
+  metadata: { name: "osm-forwarder", namespace: "osm-system" },
+};
 const web = workload("Deployment", shop, "web");
 
 let server: OwnServer;
@@ -82,10 +87,13 @@ test("from install to uninstall, object by object", async () => {
   await replacePod(3);
   // Its last sidecar is gone: takes off the label that was left behind for it.
   await osm("namespace", "remove", shop);
+  // As a forwarder that has run leaves it.
+  await applyAll(admin, [forwarderLease]);
   const removed = await snapshot(admin);
   const ran = await osm("uninstall");
   expect(ran.exitCode).toBe(0);
-  await expectDone(removed, leftovers.uninstall);
+  const { gone } = leftovers.uninstall;
+  await expectDone(removed, { ...leftovers.uninstall, gone: [...gone, "Lease osm-system/osm-forwarder"] });
 });
 
 test("in all, the namespace, osm-config and a restart's annotation are left", async () => {

@@ -232,7 +232,8 @@ describe("by force, and told to end", () => {
       await eventually("it is open", async () => {
         return (await storedConfig(sidecarConfig)).data["lds.json"]?.includes('"cluster":"passthrough-outbound"');
       });
-      const ended = once(child.process, "exit");
+      // And everything that it has said is read.
+      const ended = once(child.process, "close");
       child.process.kill("SIGINT");
       const [exitCode] = (await ended) as [number | null];
       return { exitCode: exitCode ?? -1, said: child.said.join("\n"), complained: "" };

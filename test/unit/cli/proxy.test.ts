@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { askLive, findPod } from "#lib/cli/proxy-pod.ts";
 import { liveQueries, resourcesOf, viewOf } from "#lib/cli/proxy-views.ts";
+import { earlierQueries } from "#lib/envoy/earlier-queries.ts";
 import { sidecarConfig } from "#lib/envoy/sidecar-config.ts";
+import { verificationQuery } from "#lib/envoy/verification-query.ts";
 import type { KubeConnection, KubeRequest } from "#lib/kube/connection.ts";
 import type { Answer, ObservedPod } from "#lib/rollout/observation.ts";
 import { podSeen } from "../../scripted/world-at-rest.ts";
@@ -66,14 +68,20 @@ describe("asking the status port", () => {
   }
 
   test.each([
-    [liveQueries.ready, "/proxy/ready"],
-    [liveQueries.prometheus, "/proxy/stats/prometheus"],
-    [liveQueries.stats, "/proxy/stats"],
-  ])("%j is asked at its path of port 15010, as it is answered there", async (live, path) => {
+    [liveQueries.ready, "/proxy/ready", undefined],
+    [liveQueries.prometheus, "/proxy/stats/prometheus", undefined],
+    [liveQueries.stats, "/proxy/stats", verificationQuery],
+  ])("%j is asked at its path of port 15010, as it is answered there", async (live, path, query) => {
     const seen: KubeRequest[] = [];
     expect(await askLive(answering(200, "LIVE\n", seen), pod, live)).toBe("LIVE");
     expect(seen).toMatchObject([{ method: "GET", path: `/api/v1/namespaces/shop/pods/web-1:15010${path}` }]);
-    expect(seen[0]?.query).toEqual("query" in live ? live.query : undefined);
+    expect(seen[0]?.query).toEqual(query);
+  });
+
+  test("a sidecar of an earlier version is asked for statistics by its own query", async () => {
+    const seen: KubeRequest[] = [];
+    await expect(askLive(answering(404, "", seen), pod, liveQueries.stats)).rejects.toThrow("404");
+    expect(seen.map(({ query }) => query)).toEqual([verificationQuery, ...earlierQueries]);
   });
 
   test("a refusal is told in the API server's words", async () => {

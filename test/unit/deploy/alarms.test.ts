@@ -67,7 +67,7 @@ function writtenBy(outcome: PassOutcome): readonly { name: string; dimensions: r
   const metrics = new Metrics({ namespace: "OsmEgress", serviceName: "osm-egress" });
   const occurredAt = "2026-01-01T00:00:00Z";
   passContext(
-    { cluster: "shop", kind: "hint", source: "a", correlationId: "i", occurredAt },
+    { cluster: "shop", kind: "hint", source: "a", correlationId: "i", eventId: "e", occurredAt },
     {
       context: { awsRequestId: "r", getRemainingTimeInMillis: () => 0 },
       metrics,

@@ -26,6 +26,7 @@ test("an object that the forwarder saw comes back as a hint", () => {
       resourceVersion: "42",
       actor: "kubernetes-admin",
       correlationId: "m-1",
+      eventId: "e-1",
       occurredAt: metadata.time,
     },
   });
@@ -34,7 +35,14 @@ test("an object that the forwarder saw comes back as a hint", () => {
 test("a drift check asks every sidecar", () => {
   expect(parsed(bodyOf(driftCheckDue(metadata)))).toEqual({
     ok: true,
-    hint: { cluster: "shop", kind: "drift", source: "osm.drift", correlationId: "m-1", occurredAt: metadata.time },
+    hint: {
+      cluster: "shop",
+      kind: "drift",
+      source: "osm.drift",
+      correlationId: "m-1",
+      eventId: "e-1",
+      occurredAt: metadata.time,
+    },
   });
 });
 
@@ -53,6 +61,7 @@ test("from the console only the cluster is required, and the bus's time stands",
       kind: "hint",
       source: "my.script",
       correlationId: "e-1",
+      eventId: "e-1",
       occurredAt: "2026-11-20T10:00:01Z",
     },
   });
@@ -84,6 +93,11 @@ test.each([
     "no cluster in ours",
     body("osm.drift", "Egress Drift Check Due", { metadata: { ...metadata, cluster: undefined } }),
     "detail.metadata.cluster",
+  ],
+  [
+    "an id of several words, as it would stand in every line of a log",
+    body("osm.drift", "Egress Drift Check Due", { metadata: { ...metadata, id: "m-1 of another" } }),
+    "detail.metadata.id",
   ],
   ["a path as a cluster", body("me", requested, { cluster: "../other" }), "detail.cluster"],
   ["no cluster", body("me", requested, {}), "detail.cluster"],

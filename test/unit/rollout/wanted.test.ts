@@ -110,6 +110,22 @@ test.each([
   expect(injection.sidecarResources).toMatchObject({ cpuRequest: sidecar_cpu_request, cpuLimit });
 });
 
+test("what the sidecar asks for, key by key", () => {
+  const data = {
+    egress: "1",
+    sidecar_cpu_request: "70m",
+    sidecar_memory_request: "77Mi",
+    sidecar_memory_limit: "111Mi",
+  };
+  const { injection } = wantedMesh(meshSeen({ osmConfig: { ...osmConfig, data } }));
+  expect(injection.sidecarResources).toEqual({
+    cpuRequest: "70m",
+    cpuLimit: "500m",
+    memoryRequest: "77Mi",
+    memoryLimit: "111Mi",
+  });
+});
+
 test("accounts come from mesh namespaces, from ConfigMaps and from pods", () => {
   const seen = meshSeen({ configMaps: [configMapSeen({ namespace: "left", name: "api" })] });
   expect([...wantedMesh(seen, [{ namespace: "gone", name: "job" }]).configs.keys()]).toEqual([
