@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { isDeepStrictEqual } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { RolloutStatus } from "#lib/rollout/status.ts";
 import { type AuditLogShipper, shipAuditLog } from "#test/aws/audit-log.ts";
@@ -154,7 +153,11 @@ test("one GitOps commit, seen by webhook, forwarder and audit log: one rollout, 
       outcome: "Converged",
     });
     expect(older).toEqual(before.history?.slice(0, 19));
-    const types = (await bus.heard()).slice(heardBefore).map((event) => event["detail-type"]);
+    // The status is there before the bus has been told.
+    const types = await eventually("the end is on the bus", async () => {
+      const since = (await bus.heard()).slice(heardBefore).map((event) => event["detail-type"]);
+      return since.includes("Egress Rollout Converged") && since;
+    });
     expect(types).toEqual(["Egress Rollout Started", "Egress Rollout Converged"]);
     const writes = (await configMapWrites(mesh.cluster.auditLogPath)).slice(writesBefore.length);
     expect(writes.toSorted()).toEqual(
@@ -175,15 +178,17 @@ test("one id names a change in the forwarder's log, in the function's until the 
   await setForwarder(cluster, true);
   try {
     await mesh.untilStatus("at rest", isCut, cutWithinMs);
+    const toldBefore = (await configEvents(cluster, "EgressRolloutConverged")).length;
     const changed = JSON.parse(await patchConfig(cluster, '{"data":{"egress":"true"}}', "merge", "-o", "json")) as {
       readonly metadata: { readonly resourceVersion: string };
     };
-    const toldBefore = (await configEvents(cluster, "EgressRolloutConverged")).length;
     const { resourceVersion } = changed.metadata;
     const isOfIt = { message: "forwarding", kind: "ConfigMap", name: "osm-config", resourceVersion };
     const id = await eventually("the forwarder has told", async () => {
-      const lines = (await forwarderLog(cluster)).filter((line) => isDeepStrictEqual({ ...line, ...isOfIt }, line));
-      return lines[0]?.["correlationId"];
+      const lines = await forwarderLog(cluster);
+      return lines.find((line) => Object.entries(isOfIt).every(([key, value]) => line[key] === value))?.[
+        "correlationId"
+      ];
     });
     await mesh.untilStatus("on", (it) => isOn(it, true));
     const steps = await eventually(

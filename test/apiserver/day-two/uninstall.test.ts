@@ -220,7 +220,7 @@ describe("by force, and told to end", () => {
   /** Where the API server forwards nobody: a sidecar that gives no answer. */
   const nowhere = "127.0.0.1";
 
-  async function interruptedOnceOpen(): Promise<Ran> {
+  async function interruptedOnceOpen(): Promise<Pick<Ran, "exitCode" | "said">> {
     await injectedPod({ nodeName: "nowhere", tolerations: [{ operator: "Exists" }] });
     const status = runningStatus(await readPod(), nowhere);
     const body = { status };
@@ -236,7 +236,7 @@ describe("by force, and told to end", () => {
       const ended = once(child.process, "close");
       child.process.kill("SIGINT");
       const [exitCode] = (await ended) as [number | null];
-      return { exitCode: exitCode ?? -1, said: child.said.join("\n"), complained: "" };
+      return { exitCode: exitCode ?? -1, said: child.said.join("\n") };
     } finally {
       await child.kill();
       // No kubelet is there to end it.
