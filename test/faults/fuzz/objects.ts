@@ -53,6 +53,7 @@ const name = fc.oneof(
     "osm-sidecar.web.x",
     "kube-root-ca.crt",
   ),
+  fc.stringMatching(/^osm-sidecar\.[a-z]{1,9}$/),
   fc.string(),
 );
 /** Somebody's ConfigMap; some are of our form. */
