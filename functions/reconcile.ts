@@ -16,6 +16,7 @@ import { clusterPorts } from "#lib/kube/cluster-ports.ts";
 import { reconcileCluster } from "#lib/reconcile/reconcile-cluster.ts";
 
 const settings = reconcileSettings(process.env);
+const { place, leaseSeconds, podDeadlineMs } = settings;
 const logger = new Logger();
 const log = passLog(logger);
 const metrics = new Metrics();
@@ -29,9 +30,9 @@ export const handler = middy<SQSEvent, SQSBatchResponse, Error, Context>()
   .use(logMetrics(metrics, { captureColdStartMetric: true }))
   .handler(async (event, context) => {
     const reconcile: QueuedPassPorts["reconcile"] = async (hint) => {
-      const pass = passContext(hint, { context, bus, metrics, logger });
+      const pass = passContext(hint, { context, bus, metrics, logger, podDeadlineMs });
       const outcome = await clusters.use(hint.cluster, pass, (connection) =>
-        reconcileCluster(clusterPorts(connection, settings.place, pass.passId, { loadGuards, log }), pass),
+        reconcileCluster(clusterPorts(connection, place, pass.passId, { loadGuards, leaseSeconds, log }), pass),
       );
       return recordCluster(metrics, hint.cluster, outcome);
     };

@@ -1,6 +1,6 @@
-import { dirname } from "node:path/posix";
-import { adminSocket, envoyArguments } from "#lib/envoy/bootstrap.ts";
-import { ports, sidecar } from "#lib/mesh/names.ts";
+import { envoyArguments } from "#lib/envoy/bootstrap.ts";
+import { capturePart, runVolume, sidecarPart } from "#lib/envoy/injected-containers.ts";
+import { sidecar } from "#lib/mesh/names.ts";
 import { type Cel, cel, type Tree } from "../cel.ts";
 
 /** What differs between two injected pods; expressions in the policy, plain values in `osm inject`. */
@@ -17,14 +17,6 @@ export interface InjectionValues {
   /** Name of the account's sidecar ConfigMap. */
   readonly configName: string | Cel;
 }
-
-/** Where the capture script is in the sidecar image. */
-export const captureCommand = "/usr/local/bin/capture.sh";
-
-const runVolume = "osm-sidecar-run";
-
-/** Names of the volumes that injection adds. */
-export const volumeNames = [sidecar.volume, runVolume] as const;
 
 /**
  * What injection puts before a pod's own init containers: first the capture, then Envoy, so that no other process of the
@@ -47,18 +39,11 @@ function captureContainer(values: InjectionValues): Tree {
     name: sidecar.captureContainer,
     image: values.image,
     imagePullPolicy: "IfNotPresent",
-    command: [captureCommand],
+    command: capturePart.command,
     args: [values.excludedRanges, values.excludedPorts, values.allowUdp],
     resources: values.resources,
-    volumeMounts: [withoutToken],
-    securityContext: {
-      ...commonSecurity,
-      // iptables asks for both, and for root; explicit, because the pod may say runAsUser or runAsNonRoot for all.
-      capabilities: { drop: ["ALL"], add: ["NET_ADMIN", "NET_RAW"] },
-      runAsUser: 0,
-      runAsGroup: 0,
-      runAsNonRoot: false,
-    },
+    volumeMounts: capturePart.volumeMounts,
+    securityContext: capturePart.securityContext,
     ...terminationDefaults,
   };
 }
@@ -68,52 +53,16 @@ function sidecarContainer(values: InjectionValues): Tree {
     name: sidecar.container,
     image: values.image,
     imagePullPolicy: "IfNotPresent",
-    command: ["/usr/local/bin/envoy"],
+    command: sidecarPart.command,
     args: envoyArgumentTrees(values.logLevel),
-    restartPolicy: "Always",
+    restartPolicy: sidecarPart.restartPolicy,
     resources: values.resources,
-    securityContext: {
-      ...commonSecurity,
-      capabilities: { drop: ["ALL"] },
-      runAsUser: sidecar.uid,
-      runAsGroup: sidecar.uid,
-      runAsNonRoot: true,
-    },
-    // The pod's own containers wait for it: their first packet finds a sidecar that has its configuration.
-    startupProbe: {
-      httpGet: { path: "/ready", port: ports.status, scheme: "HTTP" },
-      periodSeconds: 1,
-      timeoutSeconds: 1,
-      successThreshold: 1,
-      failureThreshold: 60,
-    },
-    volumeMounts: [
-      { name: sidecar.volume, mountPath: sidecar.mountPath, readOnly: true },
-      // Not /dev/shm, which the containers of a pod share: the app must not reach the admin socket.
-      { name: runVolume, mountPath: dirname(adminSocket) },
-      withoutToken,
-    ],
+    securityContext: sidecarPart.securityContext,
+    startupProbe: sidecarPart.startupProbe,
+    volumeMounts: sidecarPart.volumeMounts,
     ...terminationDefaults,
   };
 }
-
-/**
- * In the place of the account's token, which neither container needs. Injection by policy comes after the plug-in that
- * mounts tokens; a pod out of `osm inject` comes before it, and a container with a mount there gets no other.
- */
-const withoutToken = {
-  name: sidecar.volume,
-  mountPath: "/var/run/secrets/kubernetes.io/serviceaccount",
-  readOnly: true,
-};
-
-const commonSecurity = {
-  allowPrivilegeEscalation: false,
-  privileged: false,
-  readOnlyRootFilesystem: true,
-  // A pod-level profile of the app's may forbid what Envoy needs.
-  seccompProfile: { type: "RuntimeDefault" },
-};
 
 /** Written out so that a rendered container equals the one that the API server stores. */
 const terminationDefaults = {

@@ -1,10 +1,11 @@
+import { injectedVolumeNames } from "#lib/envoy/injected-containers.ts";
 import { type InjectionResources, injectionDefaults, type MeshInjectionSpec } from "#lib/mesh/injection.ts";
 import { sidecar } from "#lib/mesh/names.ts";
 import { podCapture } from "#lib/mesh/pod-capture.ts";
 import { isSameAmount } from "#lib/mesh/resource-quantity.ts";
 import { reachesServices } from "#lib/mesh/service-range.ts";
 import { sidecarConfigName } from "#lib/mesh/sidecar-config-name.ts";
-import { type InjectionValues, injectedContainers, injectedVolumes, volumeNames } from "./containers.ts";
+import { type InjectionValues, injectedContainers, injectedVolumes } from "./containers.ts";
 import { detourFaults } from "./plain-detours.ts";
 import { type PodResources, sidecarResources } from "./resources.ts";
 
@@ -50,7 +51,7 @@ export interface ContainerDefaults {
 export type PlainInjection = Omit<MeshInjectionSpec, "images"> & { readonly images: { readonly sidecar: string } };
 
 const containerNames: readonly string[] = [sidecar.captureContainer, sidecar.container];
-const ourVolumes: readonly string[] = volumeNames;
+const ourVolumes: readonly string[] = injectedVolumeNames;
 
 /**
  * The policy's mutation (variables.ts) without an API server: the same pod, byte for byte, once the API server has

@@ -1,9 +1,9 @@
+import { injectedVolumeNames } from "#lib/envoy/injected-containers.ts";
 import type { KubeObject } from "#lib/kube/objects.ts";
 import { annotations, sidecar } from "#lib/mesh/names.ts";
 import { Cel, cel } from "../cel.ts";
 import type { Parameters } from "../parameters.ts";
 import { captureItemVariables, captureValidations } from "./capture-annotations.ts";
-import { volumeNames } from "./containers.ts";
 import { detourValidations, detourVariables } from "./detours.ts";
 import { injectionPolicyName, meshNamespaces, paramKind, paramRef } from "./policy.ts";
 import { wantedVariable, wishVariables } from "./variables.ts";
@@ -51,10 +51,10 @@ export function podPolicy({ injects = true }: Pick<Parameters, "injects"> = {}):
         ...captureValidations("variables.wanted && !variables.impossible"),
         {
           expression: "size(variables.intruders) == 0",
-          message: `volumes ${volumeNames.join(", ")} are the sidecar's: no other container may mount them`,
+          message: `volumes ${injectedVolumeNames.join(", ")} are the sidecar's: no other container may mount them`,
           messageExpression: cel`
             "container " + variables.intruders.join(", ")
-              + ${`: must not mount ${volumeNames.join(" or ")}, which are the sidecar's`}`.text,
+              + ${`: must not mount ${injectedVolumeNames.join(" or ")}, which are the sidecar's`}`.text,
           reason: "Forbidden",
         },
         ...detourValidations,
@@ -100,5 +100,5 @@ const ownInitContainers = cel`
 function mounting(containers: string): Cel {
   return cel`
     ${new Cel(containers)}.filter(c,
-      c.?volumeMounts.orValue([]).exists(m, m.name in ${[...volumeNames]})).map(c, c.name)`;
+      c.?volumeMounts.orValue([]).exists(m, m.name in ${[...injectedVolumeNames]})).map(c, c.name)`;
 }

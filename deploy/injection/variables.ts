@@ -1,9 +1,10 @@
+import { injectedVolumeNames } from "#lib/envoy/injected-containers.ts";
 import { injectionWishes } from "#lib/mesh/injection-rule.ts";
 import { annotations, sidecar } from "#lib/mesh/names.ts";
 import { maxPlainAccountLength, plainConfigPrefix } from "#lib/mesh/sidecar-config-name.ts";
 import { Cel, cel, type Tree } from "../cel.ts";
 import { captureVariables } from "./capture-annotations.ts";
-import { injectedContainers, injectedVolumes, policyValues, volumeNames } from "./containers.ts";
+import { injectedContainers, injectedVolumes, policyValues } from "./containers.ts";
 import { type PodResources, sidecarResources } from "./resources.ts";
 
 export interface Variable {
@@ -78,7 +79,7 @@ const brought: Variable = {
   expression: cel`
     variables.initContainers.exists_one(c, c.name == ${sidecar.captureContainer})
       && variables.initContainers.exists_one(c, c.name == ${sidecar.container})
-      && ${[...volumeNames]}.all(name, object.spec.?volumes.orValue([]).exists_one(v, v.name == name))`.text,
+      && ${[...injectedVolumeNames]}.all(name, object.spec.?volumes.orValue([]).exists_one(v, v.name == name))`.text,
 };
 
 const ownInitContainers: Variable = {
@@ -91,7 +92,7 @@ const ownInitContainers: Variable = {
 const ownVolumes: Variable = {
   name: "ownVolumes",
   expression: cel`
-    object.spec.?volumes.orValue([]).filter(v, !(variables.brought && v.name in ${[...volumeNames]}))`.text,
+    object.spec.?volumes.orValue([]).filter(v, !(variables.brought && v.name in ${[...injectedVolumeNames]}))`.text,
 };
 
 const account: Variable = {

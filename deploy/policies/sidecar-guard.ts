@@ -1,8 +1,8 @@
+import { injectedVolumeNames } from "#lib/envoy/injected-containers.ts";
 import type { KubeObject } from "#lib/kube/objects.ts";
 import { labels, sidecar } from "#lib/mesh/names.ts";
 import { plainConfigPrefix } from "#lib/mesh/sidecar-config-name.ts";
 import { Cel, cel } from "../cel.ts";
-import { volumeNames } from "../injection/containers.ts";
 import { ordinaryNamespaces } from "../injection/policy.ts";
 import type { Parameters } from "../parameters.ts";
 import { denyingBinding, namespacedRule, validatingPolicy } from "./admission.ts";
@@ -85,8 +85,8 @@ export function sidecarGuardPolicy({ meshName }: Parameters): KubeObject {
         reason: "Forbidden",
       },
       refused(
-        `c.?volumeMounts.orValue([]).exists(m, m.name in ${literalList(volumeNames)})`,
-        `must not mount ${volumeNames.join(" or ")}, which are the sidecar's`,
+        `c.?volumeMounts.orValue([]).exists(m, m.name in ${literalList(injectedVolumeNames)})`,
+        `must not mount ${injectedVolumeNames.join(" or ")}, which are the sidecar's`,
       ),
       refused(`c.?targetContainerName.orValue("") in ${literalList(ours)}`, `must not target ${ours.join(" or ")}`),
       refused("c.?securityContext.?privileged.orValue(false)", "must not be privileged"),

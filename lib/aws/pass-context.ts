@@ -15,6 +15,7 @@ export interface Invocation {
   readonly bus: EventBus;
   readonly metrics: Metrics;
   readonly logger: Pick<Logger, "info" | "warn" | "error">;
+  readonly podDeadlineMs: number;
 }
 
 /** Names a hint in every line of this invocation from here on. */
@@ -24,7 +25,7 @@ export function hintKeys(logger: Pick<Logger, "appendKeys">): (hint: Hint) => vo
 }
 
 /** What the pass learns from the event, and where it may tell what it did. */
-export function passContext(hint: Hint, { context, bus, metrics, logger }: Invocation): PassContext {
+export function passContext(hint: Hint, { context, bus, metrics, logger, podDeadlineMs }: Invocation): PassContext {
   const { cluster, source, actor, correlationId, occurredAt } = hint;
   metrics.addMetadata("cluster", cluster);
   const { resourceVersion, object } = hint;
@@ -40,6 +41,7 @@ export function passContext(hint: Hint, { context, bus, metrics, logger }: Invoc
       testimony: testimonyOf(hint),
       ...(resourceVersion === undefined ? {} : { resourceVersion }),
     },
+    podDeadlineMs,
     msLeft: () => context.getRemainingTimeInMillis(),
     async publish(event) {
       const time = new Date().toISOString();

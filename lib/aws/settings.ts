@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { EgressError } from "../errors.ts";
 import { accountId, clusterName } from "../events/fields.ts";
+import { maxLeaseSeconds } from "../mesh/fencing.ts";
 import { type MeshPlace, meshPlace } from "../mesh/names.ts";
 import { type FleetRoles, fleetRolesOf, roleList } from "./role-list.ts";
 
@@ -27,13 +28,22 @@ function fleetOf(
   );
 }
 
+/** A pass that waits longer for its pods than its function lives would never come to an end. */
+const maxDeadlineSeconds = 45;
+
+const timesFields = {
+  OSM_VISIBILITY_SECONDS: z.coerce.number().int().min(1).max(43_200),
+  OSM_LEASE_SECONDS: z.coerce.number().int().min(1).max(maxLeaseSeconds),
+  OSM_DEADLINE_SECONDS: z.coerce.number().int().min(1).max(maxDeadlineSeconds),
+};
+
 const reconcile = z
   .object({
     AWS_REGION: z.string().min(1),
     OSM_EVENT_BUS_NAME: z.string().min(1),
     OSM_QUEUE_URL: z.url(),
     OSM_DEAD_LETTER_QUEUE_URL: z.url(),
-    OSM_VISIBILITY_SECONDS: z.coerce.number().int().min(1).max(43_200),
+    ...timesFields,
     OSM_CLUSTER_NAME: ownCluster,
     OSM_CLUSTER_ROLES: roleList,
     OSM_SUBNET_IDS: z.string(),
@@ -55,6 +65,8 @@ const reconcile = z
     isInVpc: env.OSM_SUBNET_IDS !== "",
     /** What a pass sets its own message's visibility to: when a killed pass is taken up. */
     visibilitySeconds: env.OSM_VISIBILITY_SECONDS,
+    leaseSeconds: env.OSM_LEASE_SECONDS,
+    podDeadlineMs: env.OSM_DEADLINE_SECONDS * 1_000,
     place: placeOf(env),
   }));
 
@@ -116,9 +128,19 @@ export function auditLogSettings(env: Environment): AuditLogSettings {
   return read(auditLog, env);
 }
 
+/** Of the stage's times, before anybody deploys them. @returns what is wrong, by variable */
+export function timesFaults(env: Readonly<Record<string, unknown>>, timeoutSeconds: number): readonly string[] {
+  const { data, error } = z.object(timesFields).safeParse(env);
+  if (data === undefined || data.OSM_VISIBILITY_SECONDS > timeoutSeconds) return faultsIn(error);
+  return [`OSM_VISIBILITY_SECONDS: must be more than the function's ${timeoutSeconds} s: a live pass would get a twin`];
+}
+
+function faultsIn(error: z.ZodError | undefined): readonly string[] {
+  return (error?.issues ?? []).map((issue) => `${issue.path.join(".")}: ${issue.message}`);
+}
+
 function read<T>(schema: z.ZodType<T>, env: Environment): T {
   const parsed = schema.safeParse(env);
   if (parsed.success) return parsed.data;
-  const faults = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
-  throw new EgressError("settings-invalid", `environment: ${faults.join("; ")}`);
+  throw new EgressError("settings-invalid", `environment: ${faultsIn(parsed.error).join("; ")}`);
 }

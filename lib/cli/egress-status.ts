@@ -8,6 +8,7 @@ import { explainPod } from "./explain-pod.ts";
 import { explanationText } from "./explanation-text.ts";
 import { CommandError } from "./failure.ts";
 import { type OutputFormat, outputOption, structuredText, tableText } from "./output.ts";
+import { readOutsidePods } from "./outside-pods.ts";
 import { podNamed } from "./pod-named.ts";
 import { readRolloutStatus } from "./rollout-reader.ts";
 
@@ -16,18 +17,27 @@ export function egressStatusCommand(): Command {
   return withClusterOptions(new Command("status"))
     .description("Show whether every sidecar runs what osm-config says, and which do not")
     .option("--explain <pod>", "tell everything about one pod instead: NAMESPACE/POD, or POD")
+    .option("--outside", "list every pod outside the guarantee instead, as it is now: the status names twenty")
     .option("-n, --namespace <namespace>", "of the pod that is explained (default: the context's)")
     .addOption(outputOption(["table", "wide", "json", "yaml"]))
-    .action(async ({ explain, namespace, output }: StatusOptions, command: Command) => {
+    .action(async ({ explain, outside, namespace, output }: StatusOptions, command: Command) => {
       const options = clusterOptions(command);
       if (explain === undefined && namespace !== undefined) {
         throw new CommandError("the status is the whole mesh's: -n says nothing without --explain", "leave it out");
+      }
+      if (explain !== undefined && outside) {
+        throw new CommandError("--explain is about one pod, --outside about all of them", "leave one of them out");
       }
       const named = explain === undefined ? undefined : podNamed(explain, namespace, () => contextNamespace(options));
       const connection = connect(options);
       if (named) {
         const told = await explainPod(connection, named, options.osmNamespace);
         console.log(isStructured(output) ? structuredText(output, told) : explanationText(told));
+        return;
+      }
+      if (outside) {
+        const pods = await readOutsidePods(connection, options.osmNamespace);
+        console.log(isStructured(output) ? structuredText(output, pods) : outsideText(pods, output === "wide"));
         return;
       }
       const status = await readRolloutStatus(connection, options.osmNamespace);
@@ -37,6 +47,7 @@ export function egressStatusCommand(): Command {
 
 interface StatusOptions {
   readonly explain?: string;
+  readonly outside?: boolean;
   readonly namespace?: string;
   readonly output: OutputFormat;
 }
@@ -71,17 +82,25 @@ export function statusText(status: RolloutStatus, wide: boolean): string {
 }
 
 function outsideLines(count: number, named: readonly OutsidePod[], wide: boolean): readonly string[] {
-  const rows = named.flatMap(({ pod, reasons }) =>
+  const more = count - named.length;
+  return [
+    `Outside the guarantee, ${count} ${count === 1 ? "pod" : "pods"} (osm egress status --explain NAMESPACE/POD tells what to change):`,
+    outsideTable(named, wide),
+    ...(more > 0 ? [`  and ${more} more: osm egress status --outside`] : []),
+  ];
+}
+
+function outsideTable(pods: readonly OutsidePod[], wide: boolean): string {
+  const rows = pods.flatMap(({ pod, reasons }) =>
     wide
       ? reasons.map(({ code, message }, at) => [at === 0 ? pod : "", `${code}: ${message}`])
       : [[pod, reasons.map(({ code }) => code).join(", ")]],
   );
-  const more = count - named.length;
-  return [
-    `Outside the guarantee, ${count} ${count === 1 ? "pod" : "pods"} (osm egress status --explain NAMESPACE/POD tells what to change):`,
-    tableText(["POD", "WHY"], rows),
-    ...(more > 0 ? [`  and ${more} more`] : []),
-  ];
+  return tableText(["POD", "WHY"], rows);
+}
+
+function outsideText(pods: readonly OutsidePod[], wide: boolean): string {
+  return pods.length === 0 ? "No pod of the mesh is outside the guarantee." : outsideTable(pods, wide);
 }
 
 export function laggingTable(lagging: NonNullable<RolloutStatus["lagging"]>): string {

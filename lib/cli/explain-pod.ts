@@ -39,7 +39,7 @@ export async function explainPod(
     namespace: inNamespace === "forbidden" ? undefined : inNamespace,
     // Only an installation of another name says otherwise.
     place: { meshName: spec?.meshName ?? meshName, osmNamespace },
-    installedImage: spec?.images?.sidecar,
+    installed: { ...spec, image: spec?.images?.sidecar },
     ...(observed ? { check: await checkSidecar(connection, observed) } : {}),
   });
 }

@@ -17,10 +17,11 @@ import { forbiddingLevel, podSecurityRemedy } from "./trouble/pod-security.ts";
 const settleTimeoutMs = 15_000;
 const askEveryMs = 200;
 
-/** The image that the mesh injects, and whose namespaces it goes to. @throws CommandError when it is not installed */
+/** What the mesh injects, and whose namespaces it goes to. @throws CommandError when it is not installed */
 export async function installedSidecar(connection: KubeConnection, osmNamespace: string): Promise<WantedSidecar> {
-  const { images, meshName: name = meshName } = await installedInjection(connection, osmNamespace);
-  return { image: images.sidecar, place: { meshName: name, osmNamespace } };
+  const installed = await installedInjection(connection, osmNamespace);
+  const { images, meshName: name = meshName, excludedRanges = [], excludedPorts = [] } = installed;
+  return { image: images.sidecar, place: { meshName: name, osmNamespace }, excludedRanges, excludedPorts };
 }
 
 /** All that the mesh's injection goes by. @throws likewise */

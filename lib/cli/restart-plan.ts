@@ -22,7 +22,7 @@ export interface PlannedRestart extends WorkloadPods<OutdatedPod> {
 }
 
 /**
- * Looks for pods with no sidecar or an old one, and for what made them.
+ * Looks for pods with no sidecar, an old one, or other exclusions than the mesh has, and for what made them.
  *
  * @param names  only these namespaces; undefined: the cluster
  * @throws       CommandError for a named one that is not there, or not in the mesh

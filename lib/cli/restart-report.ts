@@ -38,6 +38,8 @@ interface ReportedPod {
   readonly name: string;
   /** The image that it had; null for no sidecar. */
   readonly sidecar: string | null;
+  /** It has the installed image, and other exclusions than the mesh has now. */
+  readonly otherExclusions?: true;
 }
 
 /** @param outcomes  one for each of the plan's workloads */
@@ -45,7 +47,7 @@ export function reportText(plan: RestartPlan, outcomes: readonly Outcome[], form
   if (format === "json" || format === "yaml") return structuredText(format, report(plan, outcomes));
   const { image } = plan.wanted;
   if (plan.workloads.length === 0 && plan.byHand.length === 0)
-    return `No outdated pods: all that are to have a sidecar have ${image}`;
+    return `No outdated pods: all that are to have a sidecar have ${image}, with the mesh's exclusions`;
   const parts = [
     plan.workloads.length === 0 ? [] : [workloadTable(plan, outcomes)],
     plan.byHand.length === 0 ? [] : [`No restart of a workload replaces these:\n${byHandTable(plan)}`],
@@ -76,7 +78,9 @@ function byHandTable(plan: RestartPlan): string {
 
 /** Each once. */
 function foundText(pods: readonly OutdatedPod[]): string {
-  return [...new Set(pods.map(({ found }) => found ?? "none"))].join(", ");
+  const text = ({ found, hasOtherExclusions }: OutdatedPod) =>
+    hasOtherExclusions ? "other exclusions" : (found ?? "none");
+  return [...new Set(pods.map(text))].join(", ");
 }
 
 function report(plan: RestartPlan, outcomes: readonly Outcome[]): RestartReport {
@@ -90,6 +94,6 @@ function report(plan: RestartPlan, outcomes: readonly Outcome[]): RestartReport 
   };
 }
 
-function reportedPod({ name, found }: OutdatedPod): ReportedPod {
-  return { name, sidecar: found ?? null };
+function reportedPod({ name, found, hasOtherExclusions }: OutdatedPod): ReportedPod {
+  return { name, sidecar: found ?? null, ...(hasOtherExclusions ? { otherExclusions: true } : {}) };
 }

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import type { KubeConnection } from "../kube/connection.ts";
 import { patientConnection } from "../kube/patient-connection.ts";
 import { readWorkload, restartWorkload } from "../kube/workloads.ts";
+import type { WantedSidecar } from "../rollout/restart/outdated.ts";
 import { workloadText } from "../rollout/restart/workload.ts";
 import { clusterOptions, connect, withClusterOptions } from "./cluster-options.ts";
 import { CommandError } from "./failure.ts";
@@ -24,7 +25,9 @@ interface RestartOptions {
 /** `osm restart`: gives pods that run already the sidecar that new ones get, one workload after the other. */
 export function restartCommand(): Command {
   return withClusterOptions(new Command("restart"))
-    .description("Restart, one after the other, the workloads whose pods have no sidecar or another than the installed")
+    .description(
+      "Restart, one after the other, the workloads whose pods have no sidecar, another than the installed, or other exclusions",
+    )
     .option("--outdated", "required: only those are restarted")
     .option("-n, --namespace <namespaces...>", "only in these namespaces")
     .option("--dry-run", "list them, and restart nothing")
@@ -63,7 +66,7 @@ export async function restartOutdated(
     const keep = (outcome: Outcome) => {
       outcomes[at] = outcome;
     };
-    return [restartStep(connection, planned, plan.wanted.image, timeout * 1000, keep)];
+    return [restartStep(connection, planned, plan.wanted, timeout * 1000, keep)];
   });
   try {
     // Standard output is the report's alone where a program reads it.
@@ -82,7 +85,7 @@ function firstOutcome({ obstacle }: PlannedRestart, dryRun: boolean): Outcome {
 function restartStep(
   connection: KubeConnection,
   { workload }: PlannedRestart,
-  image: string,
+  wanted: WantedSidecar,
   timeoutMs: number,
   keep: (outcome: Outcome) => void,
 ): Step {
@@ -90,7 +93,7 @@ function restartStep(
     if (!(await readWorkload(connection, workload))) return undefined;
     const restartedAt = new Date().toISOString();
     const generation = await restartWorkload(connection, workload, restartedAt);
-    return waitForWorkload(connection, { workload, generation, restartedAt }, image, timeoutMs, say);
+    return waitForWorkload(connection, { workload, generation, restartedAt }, wanted, timeoutMs, say);
   };
   return {
     title: workloadText(workload),
@@ -98,7 +101,7 @@ function restartStep(
       try {
         const pods = await restart(say);
         keep(pods === undefined ? { kind: "gone" } : { kind: "restarted" });
-        return pods === undefined ? "deleted meanwhile" : `restarted; pods with sidecar ${image}: ${pods}`;
+        return pods === undefined ? "deleted meanwhile" : `restarted; pods with sidecar ${wanted.image}: ${pods}`;
       } catch (error) {
         keep({ kind: "failed", why: error instanceof Error ? error.message : String(error) });
         throw error;

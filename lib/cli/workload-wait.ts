@@ -5,7 +5,7 @@ import { readPodTroubles, readWarnings } from "../kube/pod-troubles.ts";
 import { readReplicaSetOwners, readSidecarPods } from "../kube/sidecar-pods.ts";
 import { readWorkload } from "../kube/workloads.ts";
 import { podsOfWorkload, type WorkloadRef } from "../rollout/restart/groups.ts";
-import { hasSidecar, type SidecarPod } from "../rollout/restart/outdated.ts";
+import { hasExclusions, hasSidecar, type SidecarPod, type WantedSidecar } from "../rollout/restart/outdated.ts";
 import { rolloutState, workloadText } from "../rollout/restart/workload.ts";
 import { CommandError } from "./failure.ts";
 
@@ -30,13 +30,13 @@ export interface Restarted {
 export async function waitForWorkload(
   connection: KubeConnection,
   restarted: Restarted,
-  image: string,
+  wanted: WantedSidecar,
   timeoutMs: number,
   say: (state: string) => void,
 ): Promise<number | undefined> {
   const endMs = Date.now() + timeoutMs;
   for (;;) {
-    const look = await lookAt(connection, restarted, image).catch(whileUnreachable);
+    const look = await lookAt(connection, restarted, wanted).catch(whileUnreachable);
     if (look.kind === "gone") return undefined;
     if (look.kind === "up") return look.pods;
     const isLate = Date.now() > endMs;
@@ -66,18 +66,20 @@ type Look =
 async function lookAt(
   connection: KubeConnection,
   { workload, generation, restartedAt }: Restarted,
-  image: string,
+  wanted: WantedSidecar,
 ): Promise<Look> {
   const now = await readWorkload(connection, workload);
   if (!now) return { kind: "gone" };
   const state = rolloutState(now, generation);
   if (state.kind !== "done") return state;
   const pods = await podsNow(connection, workload);
-  const wrong = pods.filter((pod) => hasSidecar(pod, image) !== true);
+  const isRight = (pod: SidecarPod) =>
+    hasSidecar(pod, wanted.image) === true && (pod.capture === undefined || hasExclusions(pod.capture, wanted));
+  const wrong = pods.filter((pod) => !isRight(pod));
   const isNew = (pod: SidecarPod) => pod.restartedAt === restartedAt;
   // What an older template made may still be on its way out.
-  if (wrong.some(isNew)) return { kind: "failed", why: withoutSidecar(wrong.filter(isNew), image) };
-  if (wrong.length > 0) return { kind: "under-way", what: withoutSidecar(wrong, image) };
+  if (wrong.some(isNew)) return { kind: "failed", why: withoutSidecar(wrong.filter(isNew), wanted.image) };
+  if (wrong.length > 0) return { kind: "under-way", what: withoutSidecar(wrong, wanted.image) };
   return { kind: "up", pods: pods.length };
 }
 
@@ -93,7 +95,8 @@ async function ownersFor(connection: KubeConnection, { kind, namespace }: Worklo
 function withoutSidecar(pods: readonly SidecarPod[], image: string): string {
   const named = pods.slice(0, maxNamed).map((pod) => {
     const has = hasSidecar(pod, image);
-    return `${pod.name} ${has === true || has.found === undefined ? "without a sidecar" : `with ${has.found}`}`;
+    if (has === true) return `${pod.name} with other exclusions than the mesh`;
+    return `${pod.name} ${has.found === undefined ? "without a sidecar" : `with ${has.found}`}`;
   });
   const more = pods.length > maxNamed ? `, and ${pods.length - maxNamed} more` : "";
   return `not with sidecar ${image}: ${named.join(", ")}${more}`;

@@ -16,11 +16,16 @@ import { sidecarConfigMap } from "./sidecar-config-map.ts";
 import { askSidecar } from "./sidecar-status.ts";
 import { type LoadGuards, readSurvey } from "./survey-reader.ts";
 
+/** Of what was tried again so many are named, each once. */
+const maxTroubles = 8;
+
 export interface ClusterPortsOptions {
   /** What a survey compares with; without it there is none. */
   readonly loadGuards?: LoadGuards;
   /** Namespaces to treat as labelled already. */
   readonly alsoInMesh?: readonly string[];
+  /** How long its Lease is good without being renewed. */
+  readonly leaseSeconds?: number;
   /** Told at the end, in one line, what was tried again and came to pass, or did not. */
   readonly log?: Pick<PassLog, "warn">;
 }
@@ -34,7 +39,7 @@ export function clusterPorts(
   plain: KubeConnection,
   place: MeshPlace,
   passId: string,
-  { loadGuards, alsoInMesh = [], log }: ClusterPortsOptions = {},
+  { loadGuards, alsoInMesh = [], leaseSeconds, log }: ClusterPortsOptions = {},
 ): ClusterPorts {
   let sent = 0;
   const connection: KubeConnection = {
@@ -45,14 +50,14 @@ export function clusterPorts(
     },
   };
   let again = 0;
-  let firstTrouble: string | undefined;
+  const troubles = new Set<string>();
   const patient = patientConnection(connection, (trouble) => {
     again++;
-    firstTrouble ??= trouble;
+    if (troubles.size < maxTroubles) troubles.add(trouble);
   });
   const { osmNamespace, meshName } = place;
   const clock = new ServerClock();
-  const lease = new Lease(connection, osmNamespace, passId, clock);
+  const lease = new Lease(connection, osmNamespace, { holder: passId, seconds: leaseSeconds }, clock);
   const limit = pLimit(maxInFlight);
   let ended = 0;
   const inTurn = <T>(send: () => Promise<T>): Promise<T> => {
@@ -139,9 +144,9 @@ export function clusterPorts(
 
     end: () => {
       ended++;
-      if (again > 0) log?.warn("requests were tried again", { tries: again, first: firstTrouble });
+      if (again > 0) log?.warn("requests were tried again", { tries: again, troubles: [...troubles] });
       again = 0;
-      firstTrouble = undefined;
+      troubles.clear();
     },
     requestsSent: () => sent,
     nowMs: () => Date.now(),

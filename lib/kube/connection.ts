@@ -47,6 +47,8 @@ export interface KubeResponse {
   readonly text: string;
   /** The API server's clock, from its `Date` header, in ms since the epoch; its resolution is one second. */
   readonly serverTimeMs: number | undefined;
+  /** How long whoever was refused is asked to wait before another try. */
+  readonly retryAfterMs?: number;
 }
 
 /** One cluster, spoken to as one identity. */
@@ -132,6 +134,7 @@ export function connectionTo(
           status: response.statusCode,
           text: await bodyText(response.body, request.maxBytes),
           serverTimeMs: Number.isNaN(date) ? undefined : date,
+          ...retryAfter(response.headers["retry-after"]),
         };
       } catch (cause) {
         throw noAnswer(`${request.method} ${request.path}`, cause);
@@ -155,6 +158,12 @@ export function connectionTo(
       yield* lines(response.body);
     },
   };
+}
+
+/** API servers say it in whole seconds. */
+function retryAfter(header: string | string[] | undefined): Pick<KubeResponse, "retryAfterMs"> {
+  const seconds = typeof header === "string" && /^\d+$/.test(header) ? Number(header) : undefined;
+  return seconds === undefined ? {} : { retryAfterMs: seconds * 1_000 };
 }
 
 async function bodyText(body: Dispatcher.ResponseData["body"], maxBytes: number | undefined): Promise<string> {

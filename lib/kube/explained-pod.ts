@@ -2,10 +2,11 @@ import { egressOfDigest } from "../envoy/sidecar-config.ts";
 import { EgressError } from "../errors.ts";
 import { sidecar } from "../mesh/names.ts";
 import { versionOf } from "../rollout/drift/config-drift.ts";
-import type { Capture, ExplainedPod, SidecarCheck } from "../rollout/explanation.ts";
+import type { ExplainedPod, SidecarCheck } from "../rollout/explanation.ts";
 import type { ObservedPod } from "../rollout/observation.ts";
 import { podState } from "../rollout/pod-checks.ts";
 import type { KubeConnection } from "./connection.ts";
+import { captureArguments } from "./injected-parts.ts";
 import { objectPath } from "./kinds.ts";
 import { read } from "./objects.ts";
 import { decodePod } from "./pod-reader.ts";
@@ -50,7 +51,8 @@ export function decodeToExplain(object: unknown): PodToExplain {
   const { metadata, spec, status } = object as RawPod;
   const observed = decodePod(object);
   const container = (wanted: string) => spec.initContainers?.find((it) => it.name === wanted);
-  const capture = captured(container(sidecar.captureContainer)?.args);
+  const { ranges, ports, udp } = captureArguments(container(sidecar.captureContainer)?.args ?? []);
+  const capture = { excludedRanges: ranges, excludedPorts: ports, allowsUdp: udp };
   const image = container(sidecar.container)?.image ?? "";
   return {
     observed,
@@ -59,15 +61,11 @@ export function decodeToExplain(object: unknown): PodToExplain {
       name: metadata.name,
       hasFinished: status?.phase === "Succeeded" || status?.phase === "Failed",
       injection: decodeInjectionPod({ metadata, spec }),
-      ...(observed ? { sidecar: { image, capture, outside: observed.outside ?? [] } } : {}),
+      ...(observed
+        ? { sidecar: { image, capture, outside: observed.outside ?? [], injected: observed.injected } }
+        : {}),
     },
   };
-}
-
-/** As deploy/injection/containers.ts passes it to the capture: two texts with commas, and whether UDP is open. */
-function captured([ranges = "", ports = "", udp = "false"]: readonly string[] = []): Capture {
-  const items = (text: string) => text.split(",").filter((it) => it !== "");
-  return { excludedRanges: items(ranges), excludedPorts: items(ports), allowsUdp: udp === "true" };
 }
 
 /** Asks the sidecar, and compares with what its ConfigMap holds now. */

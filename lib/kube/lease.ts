@@ -1,11 +1,19 @@
+import { maxLeaseSeconds } from "../mesh/fencing.ts";
 import { annotations, leaseName } from "../mesh/names.ts";
 import type { HeldLease } from "../reconcile/ports.ts";
 import type { ObservedLease } from "../rollout/observation.ts";
 import type { KubeConnection, KubeRequest, KubeResponse } from "./connection.ts";
 import { failure, read } from "./objects.ts";
 
-/** A holder that has not renewed for this long is taken for dead. */
-export const leaseSeconds = 20;
+type LeaseTimes = Pick<ObservedLease, "renewTime" | "seconds">;
+
+/** One pass as a holder. */
+export interface LeaseTerms {
+  /** Unique per pass. */
+  readonly holder: string;
+  /** How long its Lease is good without being renewed; at most, and by default, `maxLeaseSeconds`. */
+  readonly seconds?: number | undefined;
+}
 
 interface RawLease {
   readonly metadata: { readonly resourceVersion: string; readonly annotations?: Readonly<Record<string, string>> };
@@ -51,19 +59,20 @@ export async function readLease(
     holder: spec.holderIdentity ?? "",
     transitions: spec.leaseTransitions ?? 0,
     renewTime: spec.renewTime,
+    seconds: spec.leaseDurationSeconds,
     expired: isExpired(spec, clock.nowMs()),
   };
 }
 
 /** What stands in a Lease is its holder's word: nobody keeps it for longer by a longer duration, or a time to come. */
 function isExpired(
-  { renewTime = "1970-01-01T00:00:00Z", leaseDurationSeconds = leaseSeconds }: NonNullable<RawLease["spec"]>,
+  { renewTime = "1970-01-01T00:00:00Z", leaseDurationSeconds = maxLeaseSeconds }: NonNullable<RawLease["spec"]>,
   nowMs: number,
 ): boolean {
   const silentMs = nowMs - Date.parse(renewTime);
   // API servers' clocks differ, by less than this.
-  const isLikely = silentMs >= -leaseSeconds * 1000;
-  return !isLikely || silentMs > Math.min(leaseDurationSeconds, leaseSeconds) * 1000;
+  const isLikely = silentMs >= -maxLeaseSeconds * 1000;
+  return !isLikely || silentMs > Math.min(leaseDurationSeconds, maxLeaseSeconds) * 1000;
 }
 
 /** The Lease of one pass; every write is conditional on the resourceVersion that it knows. */
@@ -71,12 +80,19 @@ export class Lease {
   readonly #connection: KubeConnection;
   readonly #namespace: string;
   readonly #holder: string;
+  readonly #seconds: number;
   readonly #clock: ServerClock;
 
-  constructor(connection: KubeConnection, namespace: string, holder: string, clock: ServerClock) {
+  constructor(
+    connection: KubeConnection,
+    namespace: string,
+    { holder, seconds = maxLeaseSeconds }: LeaseTerms,
+    clock: ServerClock,
+  ) {
     this.#connection = connection;
     this.#namespace = namespace;
     this.#holder = holder;
+    this.#seconds = seconds;
     this.#clock = clock;
   }
 
@@ -86,27 +102,28 @@ export class Lease {
     const response = seen
       ? await this.#replace(seen.resourceVersion, this.#holder, number)
       : await this.#create(number);
-    return response === "conflict" ? undefined : held(response, number);
+    return response === "conflict" ? undefined : this.#held(response, number);
   }
 
   /**
-   * Leaves the time as it is: a mark is no sign of life, and a dead holder's Lease must expire however many events mark it.
+   * Leaves the times as they are: a mark is no sign of life, and a dead holder's Lease must expire however many events mark
+   * it, but no sooner.
    *
    * @returns false when the Lease has changed since it was seen
    */
   async mark(seen: ObservedLease): Promise<boolean> {
-    const { resourceVersion, holder, transitions, renewTime } = seen;
-    return (await this.#replace(resourceVersion, holder, transitions, true, renewTime)) !== "conflict";
+    const { resourceVersion, holder, transitions } = seen;
+    return (await this.#replace(resourceVersion, holder, transitions, true, seen)) !== "conflict";
   }
 
   async renew(lease: HeldLease): Promise<HeldLease | "lost"> {
     const response = await this.#replace(lease.resourceVersion, this.#holder, lease.number, lease.marked);
-    if (response !== "conflict") return held(response, lease.number);
+    if (response !== "conflict") return this.#held(response, lease.number);
     const now = await readLease(this.#connection, this.#namespace, this.#clock);
     if (now?.holder !== this.#holder || now.transitions !== lease.number) return "lost";
     // Only a mark: keep it by renewing on top of it, so that the release finds it.
     const again = await this.#replace(now.resourceVersion, this.#holder, lease.number, true);
-    return again === "conflict" ? "lost" : held(again, lease.number);
+    return again === "conflict" ? "lost" : this.#held(again, lease.number);
   }
 
   async release(lease: HeldLease): Promise<"released" | "marked" | "lost"> {
@@ -130,12 +147,12 @@ export class Lease {
     holder: string,
     number: number,
     marked = false,
-    renewTime?: string,
+    times?: LeaseTimes,
   ): Promise<KubeResponse | "conflict"> {
     return this.#send({
       method: "PUT",
       path: leasePath(this.#namespace),
-      body: this.#object(resourceVersion, holder, number, marked, renewTime),
+      body: this.#object(resourceVersion, holder, number, marked, times),
     });
   }
 
@@ -151,7 +168,7 @@ export class Lease {
     holder: string,
     number: number,
     marked: boolean,
-    renewTime = microTime(this.#clock.nowMs()),
+    { renewTime, seconds }: LeaseTimes = { renewTime: microTime(this.#clock.nowMs()), seconds: this.#seconds },
   ) {
     return {
       apiVersion: "coordination.k8s.io/v1",
@@ -165,9 +182,20 @@ export class Lease {
       spec: {
         holderIdentity: holder,
         leaseTransitions: number,
-        leaseDurationSeconds: leaseSeconds,
+        leaseDurationSeconds: seconds,
         renewTime,
       },
+    };
+  }
+
+  #held(response: KubeResponse, number: number): HeldLease {
+    const { metadata } = JSON.parse(response.text) as RawLease;
+    return {
+      number,
+      resourceVersion: metadata.resourceVersion,
+      renewedAtMs: Date.now(),
+      goodForMs: this.#seconds * 1_000,
+      marked: metadata.annotations?.[annotations.lookAgain] === "true",
     };
   }
 }
@@ -175,16 +203,6 @@ export class Lease {
 /** As Leases have it: six digits of a second. */
 export function microTime(ms: number): string {
   return new Date(ms).toISOString().replace("Z", "000Z");
-}
-
-function held(response: KubeResponse, number: number): HeldLease {
-  const { metadata } = JSON.parse(response.text) as RawLease;
-  return {
-    number,
-    resourceVersion: metadata.resourceVersion,
-    renewedAtMs: Date.now(),
-    marked: metadata.annotations?.[annotations.lookAgain] === "true",
-  };
 }
 
 function leasePath(namespace: string, named = true): string {

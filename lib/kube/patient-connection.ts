@@ -1,9 +1,12 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import pRetry from "p-retry";
 import { EgressError } from "../errors.ts";
 import type { KubeConnection, KubeRequest, KubeResponse } from "./connection.ts";
 
 /** Short, since a Lease may be in hand; what takes longer is for the next look, or the queue. */
 const retries = { retries: 2, minTimeout: 200, factor: 2, randomize: true };
+/** What an API server says that is too busy; one that wants more is not asked again here. */
+const maxRetryAfterMs = 1_000;
 
 /** An answer that another try may better, with the answer for whoever has had enough tries. */
 class Passing extends Error {
@@ -17,7 +20,7 @@ class Passing extends Error {
 
 /**
  * The same connection, which tries again what the API server is too busy for (429, 5xx). A read also when there was no
- * answer at all, since nobody knows of it; a write only when it is known not to have come to pass.
+ * answer at all, since nobody knows of it; a write only when it is known not to have come to pass. Whoever is asked to wait for a moment (Retry-After) waits as long.
  *
  * @param onAgain  told of every further try, with the request and what became of it before
  */
@@ -33,9 +36,15 @@ export function patientConnection(
   return {
     ...connection,
     async send(request) {
-      const shouldRetry = ({ error }: { readonly error: Error }) =>
-        error instanceof Passing ||
-        (request.method === "GET" && error instanceof EgressError && error.reason === "api-unavailable");
+      const shouldRetry = async ({ error, retryDelay }: { readonly error: Error; readonly retryDelay: number }) => {
+        if (!(error instanceof Passing)) {
+          return request.method === "GET" && error instanceof EgressError && error.reason === "api-unavailable";
+        }
+        const { retryAfterMs = 0 } = error.response;
+        if (retryAfterMs > maxRetryAfterMs) return false;
+        await sleep(Math.max(0, retryAfterMs - retryDelay));
+        return true;
+      };
       const { method, path } = request;
       let trouble = "";
       const onFailedAttempt = ({ error }: { readonly error: Error }) => {

@@ -8,6 +8,7 @@ import {
 } from "../mesh/pod-guarantee.ts";
 import type { ObservedPod, Poke } from "../rollout/observation.ts";
 import type { KubeConnection } from "./connection.ts";
+import { injectedParts, type PodWithParts } from "./injected-parts.ts";
 import { listAll } from "./list.ts";
 
 /**
@@ -64,6 +65,7 @@ export function decodePod(object: unknown): ObservedPod | undefined {
     terminating: metadata.deletionTimestamp !== undefined,
     sidecarStartedAtMs: running === undefined ? undefined : Date.parse(running.startedAt ?? "") || 0,
     poke: decodePoke(metadata.annotations?.[annotations.poke]),
+    injected: injectedParts(object as PodWithParts),
     // The security contexts themselves would stay in memory, of every container of the mesh.
     ...(outside.length > 0 ? { outside } : {}),
   };

@@ -1,8 +1,9 @@
 import type { InjectionNamespace, InjectionPod } from "../mesh/injection-rule.ts";
 import { sidecar } from "../mesh/names.ts";
 import type { ReplicaSetOwners } from "../rollout/restart/groups.ts";
-import type { Controller, SidecarPod } from "../rollout/restart/outdated.ts";
+import type { Capture, Controller, SidecarPod } from "../rollout/restart/outdated.ts";
 import { type KubeConnection, metadataOnly } from "./connection.ts";
+import { injectedParts, type PodWithParts } from "./injected-parts.ts";
 import { resourceOf } from "./kinds.ts";
 import { listAll } from "./list.ts";
 import { pathOf, read } from "./objects.ts";
@@ -93,7 +94,7 @@ export function decodeSidecarPod(object: unknown): SidecarPod | undefined {
     uid: metadata.uid,
     ...(controller ? { controller } : {}),
     injection: decodeInjectionPod({ metadata, spec }),
-    ...(sidecarImages ? { sidecarImages } : {}),
+    ...(sidecarImages ? { sidecarImages, capture: captureOf(object) } : {}),
     ...(restartedAt === undefined ? {} : { restartedAt }),
   };
 }
@@ -105,6 +106,12 @@ export function decodeSidecarImages(object: unknown): readonly string[] | undefi
   return ((object as Pick<RawPod, "spec">).spec.initContainers ?? [])
     .filter(({ name }) => injected.includes(name))
     .map(({ image = "" }) => image);
+}
+
+/** Of a pod with a sidecar, or of such a pod template. */
+export function captureOf(object: unknown): Capture {
+  const { open, own } = injectedParts(object as PodWithParts);
+  return own === undefined ? { open } : { open, own };
 }
 
 /** What decides about injection, of a pod or of a pod template. */

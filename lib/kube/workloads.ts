@@ -4,7 +4,7 @@ import type { Workload } from "../rollout/restart/workload.ts";
 import type { KubeConnection } from "./connection.ts";
 import { objectPath } from "./kinds.ts";
 import { expectOk, read } from "./objects.ts";
-import { decodeInjectionPod, decodeSidecarImages, restartedAtAnnotation } from "./sidecar-pods.ts";
+import { captureOf, decodeInjectionPod, decodeSidecarImages, restartedAtAnnotation } from "./sidecar-pods.ts";
 
 interface RawWorkload {
   readonly metadata: { readonly uid: string; readonly generation: number };
@@ -70,13 +70,21 @@ export function decodeWorkload(ref: WorkloadRef, object: unknown): Workload {
     generation: metadata.generation,
     observedGeneration: status.observedGeneration ?? 0,
     template: decodeInjectionPod(spec.template),
-    templateImages: decodeSidecarImages(spec.template) ?? [],
+    ...decodeTemplate(spec.template),
     strategy: strategy.type ?? "RollingUpdate",
     paused: spec.paused ?? false,
     partition: strategy.rollingUpdate?.partition ?? 0,
     ...countsOf(ref.kind, spec.replicas ?? 1, status),
     ...(gaveUp ? { gaveUp: gaveUp.message ?? "its progress deadline is exceeded" } : {}),
   };
+}
+
+/** As `osm inject` has put the sidecar there. */
+function decodeTemplate(template: unknown): Pick<Workload, "templateImages" | "templateCapture"> {
+  const templateImages = decodeSidecarImages(template);
+  return templateImages === undefined
+    ? { templateImages: [] }
+    : { templateImages, templateCapture: captureOf(template) };
 }
 
 /** A DaemonSet counts nodes, and tells no old pods apart. */

@@ -99,6 +99,15 @@ const ofPods = {
     says: (what) => `leaves ports ${what} uncaptured, by annotation ${annotations.excludedPorts}`,
     remedy: "take the annotation out of its template",
   },
+  ForeignSidecar: {
+    says: (what) => `has a sidecar that is not as the mesh makes it (${what}): what it does, nobody can tell`,
+    remedy:
+      "restart it, and leave containers osm-init and envoy to the mesh, also by webhooks: osm inject, where the API server does not inject",
+  },
+  OutdatedCapture: {
+    says: (what) => `leaves ${what} uncaptured, which neither the mesh nor the pod excludes any more`,
+    remedy: "restart it: osm restart --outdated, and osm inject before, where the API server does not inject",
+  },
   OwnNameServers: {
     says: (what) => `lets UDP out to ${what}, its own name servers (dnsConfig.nameservers)`,
     remedy: "take them out of its template: dnsPolicy ClusterFirst asks the cluster's",

@@ -38,7 +38,7 @@ export interface OsmConfig {
   readonly problems: readonly ConfigProblem[];
 }
 
-const envoyLogLevels = ["trace", "debug", "info", "warning", "warn", "error", "critical", "off"] as const;
+export const envoyLogLevels = ["trace", "debug", "info", "warning", "warn", "error", "critical", "off"] as const;
 export type EnvoyLogLevel = (typeof envoyLogLevels)[number];
 
 /** Longest part of a bad value that is repeated to its author. */

@@ -172,7 +172,7 @@ function plainName(capability: string): string {
 }
 
 /** Of the annotation's value: a spelling that nobody knows counts as a yes, lest an open pod is called closed. */
-function isUdpAllowed(value: string): boolean {
+export function isUdpAllowed(value: string): boolean {
   return value !== "" && parseBoolean(value) !== false;
 }
 

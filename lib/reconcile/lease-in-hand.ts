@@ -1,8 +1,8 @@
 import type { ObservedLease } from "../rollout/observation.ts";
 import type { ClusterPorts, HeldLease } from "./ports.ts";
 
-/** A Lease is renewed when this much of its 20 s has gone. */
-const renewAfterMs = 5_000;
+/** A Lease is renewed when this share of its time has gone. */
+const renewAfter = 1 / 4;
 /** It may be marked in between. */
 const raiseTries = 3;
 
@@ -33,7 +33,8 @@ export class LeaseInHand {
 
   /** Renews it if that is due. @returns "lost" when it expired meanwhile and somebody else has it */
   async keep(): Promise<"held" | "lost"> {
-    if (this.#ports.nowMs() - this.#held.renewedAtMs <= renewAfterMs) return "held";
+    const { renewedAtMs, goodForMs } = this.#held;
+    if (this.#ports.nowMs() - renewedAtMs <= goodForMs * renewAfter) return "held";
     const renewed = await this.#ports.renewLease(this.#held);
     if (renewed === "lost") return "lost";
     this.#held = renewed;

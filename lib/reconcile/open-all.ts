@@ -2,7 +2,7 @@ import { EgressError } from "../errors.ts";
 import { unknownAccounts } from "../rollout/config-writes.ts";
 import { meshPods } from "../rollout/mesh-pods.ts";
 import { type MeshObservation, type ObservedPod, podKey } from "../rollout/observation.ts";
-import { describeState } from "../rollout/pod-checks.ts";
+import { defaultPodDeadlineMs, describeState } from "../rollout/pod-checks.ts";
 import { type Wanted, wantedMesh } from "../rollout/wanted.ts";
 import type { Holder } from "./holder.ts";
 import type { LeaseInHand } from "./lease-in-hand.ts";
@@ -81,7 +81,11 @@ export async function openAll(
   refuseUnwritten(holder.memory.refused ?? [], pods);
   if ((await lease.keep()) === "lost" || (await pokeAll(holder, pods, wanted, never)) === "lost") throw leaseLost();
 
-  const round = new SidecarRound(ports, log, wanted, { isPatient: true, altered: nothing });
+  const round = new SidecarRound(ports, log, wanted, {
+    isPatient: true,
+    podDeadlineMs: defaultPodDeadlineMs,
+    altered: nothing,
+  });
   round.adopt(
     pods.filter(({ terminating }) => !terminating),
     { everybody: true, suspects: memory.suspects },

@@ -21,6 +21,8 @@ export interface PassContext {
   };
   /** What is altered is written back whatever the mesh's mode and backoff say. */
   readonly correct?: boolean;
+  /** How long a sidecar is waited for after its own poke; then it is named, and left. Default `defaultPodDeadlineMs`. */
+  readonly podDeadlineMs?: number;
   /** Until whoever runs the pass ends it, without any reserve. */
   msLeft(): number;
   /** Result events, in order; awaited. */

@@ -1,6 +1,5 @@
 import { drainSeconds } from "../envoy/bootstrap.ts";
 import { type ObservedPod, podKey } from "../rollout/observation.ts";
-import { deadlineMs } from "../rollout/pod-checks.ts";
 import type { Check } from "./sidecar-check.ts";
 
 /**
@@ -17,6 +16,8 @@ export interface RoundOptions {
    * once: whoever wrote waits for them, and many that wait would be in each other's way.
    */
   readonly isPatient: boolean;
+  /** How long a sidecar is waited for after its own poke. */
+  readonly podDeadlineMs: number;
   /** ConfigMaps, as `namespace/name`, that are altered or gone and stay so: nothing that their pods say verifies them. */
   readonly altered: ReadonlySet<string>;
   /** Sidecars that have strayed are left as they are; those known already, as `namespace/name`. */
@@ -34,11 +35,11 @@ export function isOpen(check: Check, options: RoundOptions, egress: boolean, now
     if (egress) return false;
     // A drain has its end, whenever it began: also a sidecar that has had its time may have been put right just now.
     const isDraining = state.draining > 0 && nowMs - (check.drainingSinceMs ?? nowMs) < drainedMs;
-    return isDraining || ((state.openEgress > 0 || state.draining > 0) && nowMs - sinceMs < deadlineMs);
+    return isDraining || ((state.openEgress > 0 || state.draining > 0) && nowMs - sinceMs < options.podDeadlineMs);
   }
   // Going, it may get no new files; only whether it still lets something out is of interest.
   if (pod.terminating && (state.kind === "silent" || egress)) return false;
-  return nowMs - sinceMs < (options.isPatient ? deadlineMs : lookerWaitMs);
+  return nowMs - sinceMs < (options.isPatient ? options.podDeadlineMs : Math.min(lookerWaitMs, options.podDeadlineMs));
 }
 
 export function isAltered({ namespace, configMap }: ObservedPod, { altered }: RoundOptions): boolean {

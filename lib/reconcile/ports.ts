@@ -65,6 +65,8 @@ export interface HeldLease {
   readonly number: number;
   readonly resourceVersion: string;
   readonly renewedAtMs: number;
+  /** From then on, unless it is renewed. */
+  readonly goodForMs: number;
   /** Somebody has asked for another look already. */
   readonly marked: boolean;
 }

@@ -6,6 +6,7 @@ import { correctCommand } from "../rollout/drift/repairs.ts";
 import { nextStatus } from "../rollout/next-status.ts";
 import type { MeshObservation } from "../rollout/observation.ts";
 import { nextOutside, type WithoutSidecar } from "../rollout/outside-guarantee.ts";
+import { defaultPodDeadlineMs } from "../rollout/pod-checks.ts";
 import { announcements } from "../rollout/result-events.ts";
 import { conditionOf, type RolloutStatus } from "../rollout/status.ts";
 import { findingsText, hasConverged, isOnlyCheck, isSame, isTurn, isUnproven } from "../rollout/status-changes.ts";
@@ -118,8 +119,8 @@ export class StatusKeeper {
   ): Promise<"kept" | "conflict"> {
     const { wanted, seen, memory, held, number } = this.#task;
     const nowMs = this.#ports.nowMs();
-    const hint = this.#context.hint;
-    const tally = tallyOf(checked, this.last, wanted.target, nowMs);
+    const { hint, podDeadlineMs = defaultPodDeadlineMs } = this.#context;
+    const tally = tallyOf(checked, this.last, wanted.target, { nowMs, podDeadlineMs });
     const strayed = strayedPods(checked, { seen, wanted, nowMs });
     const isAltered = [...held, ...this.#written, ...strayed, ...(this.last.drift?.findings ?? [])].length > 0;
     const next = nextStatus(this.last, {
@@ -128,7 +129,10 @@ export class StatusKeeper {
       osmConfig: seen.osmConfig,
       wanted,
       tally,
-      outside: nextOutside(this.last, checked, this.withoutSidecar),
+      outside: nextOutside(this.last, checked, this.withoutSidecar, {
+        ...wanted.injection,
+        image: seen.injection?.images?.sidecar,
+      }),
       refused: memory.refused ?? [],
       drift: {
         mode: this.#context.correct ? "correct" : (seen.rollout?.spec?.drift ?? "correct"),

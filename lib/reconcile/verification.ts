@@ -4,6 +4,7 @@ import { surveyFindings } from "../rollout/drift/survey-findings.ts";
 import { meshPods } from "../rollout/mesh-pods.ts";
 import type { Answer, MeshObservation, ObservedPod } from "../rollout/observation.ts";
 import { withoutSidecar } from "../rollout/outside-guarantee.ts";
+import { defaultPodDeadlineMs } from "../rollout/pod-checks.ts";
 import { isVerified, stands, standsSinceMs } from "../rollout/standing.ts";
 import { unmetCondition } from "../rollout/status.ts";
 import type { Wanted } from "../rollout/wanted.ts";
@@ -61,6 +62,7 @@ export class Verification {
     const isPatient = this.#hasWritten || context.kind === "drift";
     this.#round = new SidecarRound(ports, context.log, wanted, {
       isPatient,
+      podDeadlineMs: context.podDeadlineMs ?? defaultPodDeadlineMs,
       altered: keysOf(task.held),
       detected: detectedPods(seen, context),
     });

@@ -2,7 +2,8 @@ import { type OutsideCode, type OutsideReason, outsideText, remedyOf } from "../
 import { type InjectionNamespace, type InjectionPod, isInMesh, missingSidecar } from "../mesh/injection-rule.ts";
 import { mode } from "../mesh/mode.ts";
 import { labels, type MeshPlace } from "../mesh/names.ts";
-import { podKey } from "./observation.ts";
+import { type InjectedParts, podKey } from "./observation.ts";
+import { type InstalledMesh, sidecarReasons } from "./outside-guarantee.ts";
 import { describeState, type PodState } from "./pod-checks.ts";
 
 /** Everything about one pod that somebody may ask about, and why it is so. As `osm egress status --explain -o json` prints it. */
@@ -54,8 +55,8 @@ export interface ExplanationFacts {
   /** Undefined: it may not be read. */
   readonly namespace: InjectionNamespace | undefined;
   readonly place: MeshPlace;
-  /** Undefined: nobody knows it here. */
-  readonly installedImage: string | undefined;
+  /** What new pods get; nothing of it where nobody knows it here. */
+  readonly installed: InstalledMesh;
   /** Of a pod with a sidecar. */
   readonly check?: SidecarCheck;
 }
@@ -66,7 +67,12 @@ export interface ExplainedPod {
   readonly hasFinished: boolean;
   readonly injection: InjectionPod;
   /** Absent where it has none. */
-  readonly sidecar?: { readonly image: string; readonly capture: Capture; readonly outside: readonly OutsideReason[] };
+  readonly sidecar?: {
+    readonly image: string;
+    readonly capture: Capture;
+    readonly outside: readonly OutsideReason[];
+    readonly injected: InjectedParts | undefined;
+  };
 }
 
 /** What came of asking its sidecar. */
@@ -129,7 +135,7 @@ function injection({ pod, namespace, place }: ExplanationFacts): Pick<Explanatio
 }
 
 function explainedSidecar(
-  { installedImage, pod }: ExplanationFacts,
+  { installed: { image: installedImage }, pod }: ExplanationFacts,
   image: string,
   check: SidecarCheck,
 ): ExplainedSidecar {
@@ -158,11 +164,11 @@ function explainedSidecar(
 }
 
 function guarantee(facts: ExplanationFacts): Explanation["guarantee"] {
-  const { pod, namespace, place } = facts;
+  const { pod, namespace, place, installed } = facts;
   if (pod.hasFinished) return { holds: false, message: "there is nothing to guarantee", reasons: [] };
   const missing = namespace && missingSidecar(namespace, pod.injection, place);
   const bare: readonly OutsideReason[] | undefined = missing && [{ code: missing }];
-  const found = pod.sidecar ? pod.sidecar.outside : bare;
+  const found = pod.sidecar ? [...pod.sidecar.outside, ...sidecarReasons(pod.sidecar.injected, installed)] : bare;
   if (found === undefined) return { holds: false, message: "it is for pods of the mesh", reasons: [] };
   const reasons = found.map((reason) => ({ ...reason, message: outsideText(reason), remedy: remedyOf(reason.code) }));
   return reasons.length === 0

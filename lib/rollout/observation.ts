@@ -105,6 +105,8 @@ export interface ObservedLease {
   readonly transitions: number;
   /** When the holder gave its last sign of life, as it stands in the object. */
   readonly renewTime: string | undefined;
+  /** For how long it is good without being renewed. */
+  readonly seconds?: number | undefined;
   /** By the API server's clock: the holder has been silent for longer than the Lease lasts. */
   readonly expired: boolean;
 }
@@ -122,6 +124,30 @@ export interface ObservedPod {
   readonly poke: Poke | undefined;
   /** Why "off means nothing gets out" does not hold for it; absent where it does. */
   readonly outside?: readonly OutsideReason[];
+  /** Absent: nobody has looked. */
+  readonly injected?: InjectedParts;
+}
+
+/** What a pod's capture and sidecar show of where they come from: injection, or somebody's hand. */
+export interface InjectedParts {
+  /** Of the two containers. */
+  readonly images: readonly string[];
+  /** In words: what of them no version of ours has. */
+  readonly foreign: readonly string[];
+  /** Envoy's arguments are those of this version, whatever the log level. */
+  readonly hasOurArguments: boolean;
+  /** What the capture was started with: what it lets past. */
+  readonly open: Exclusions;
+  /** What of that its annotations say; absent where they say nothing. */
+  readonly own?: Exclusions;
+}
+
+/** What a capture lets past. */
+export interface Exclusions {
+  /** CIDRs. */
+  readonly ranges: readonly string[];
+  readonly ports: readonly string[];
+  readonly udp: boolean;
 }
 
 export interface Poke {

@@ -2,7 +2,7 @@ import { cutText } from "../mesh/cut-text.ts";
 import { missingSidecarCodes, type OutsideCode, type OutsideReason, outsideText, remedyOf } from "../mesh/guarantee.ts";
 import { missingSidecar } from "../mesh/injection-rule.ts";
 import { type Survey, type SurveyedPod, surveyedLists } from "./drift/survey.ts";
-import { type ObservedPod, podKey } from "./observation.ts";
+import { type InjectedParts, podKey } from "./observation.ts";
 import { maxOutside, maxOutsideMessage, type OutsidePod, type RolloutStatus } from "./status.ts";
 import type { CheckedPod } from "./tally.ts";
 
@@ -44,25 +44,74 @@ export function withoutSidecar({ pods, namespaces, place, unread }: Survey): Wit
  *
  * @param checked   every pod whose sidecar runs
  * @param surveyed  undefined: what the status says still stands, but for pods that have a sidecar now
+ * @param mesh      what sidecars are compared with
  */
 export function nextOutside(
   before: RolloutStatus,
   checked: readonly Pick<CheckedPod, "pod">[],
   surveyed: WithoutSidecar | undefined,
+  mesh: InstalledMesh = {},
 ): OutsideGuarantee {
-  const outside: ObservedPod[] = [];
+  const outside: OutsideInjected[] = [];
   const uninjected = new Map((surveyed?.pods ?? knownWithout(before)).map((entry) => [entry.pod, entry]));
   let count = surveyed?.count ?? before.podsWithoutSidecar;
   for (const { pod } of checked) {
-    if (pod.outside !== undefined) outside.push(pod);
+    const reasons = [...(pod.outside ?? []), ...sidecarReasons(pod.injected, mesh)];
+    if (reasons.length > 0) outside.push({ namespace: pod.namespace, name: pod.name, reasons });
     if (uninjected.size > 0 && uninjected.delete(podKey(pod)) && count !== undefined) count = Math.max(count - 1, 0);
   }
-  const injected = firstByName(outside).map((pod) => outsidePod(pod, pod.outside ?? []));
+  const injected = firstByName(outside).map((pod) => outsidePod(pod, pod.reasons));
   return {
     count: outside.length + (count ?? 0),
     podsWithoutSidecar: count,
     pods: [...uninjected.values(), ...injected].slice(0, maxOutside),
   };
+}
+
+/** What injection gives to new pods; nothing is compared with what is not known. */
+export interface InstalledMesh {
+  readonly image?: string | undefined;
+  readonly excludedRanges?: readonly string[] | undefined;
+  readonly excludedPorts?: readonly number[] | undefined;
+}
+
+interface OutsideInjected extends Named {
+  readonly reasons: readonly OutsideReason[];
+}
+
+/**
+ * Of a pod's capture and sidecar. Envoy's arguments are judged where it has the installed image: those of another version
+ * of ours are that version's own.
+ */
+export function sidecarReasons(
+  injected: InjectedParts | undefined,
+  { image, excludedRanges, excludedPorts }: InstalledMesh,
+): readonly OutsideReason[] {
+  if (injected === undefined) return [];
+  const { images, foreign, hasOurArguments, open, own } = injected;
+  const isInstalled = images.every((it) => it === image);
+  const others =
+    image === undefined || isInstalled ? [] : images.filter((it) => repositoryOf(it) !== repositoryOf(image));
+  const differing = [
+    ...[...new Set(others)].map((it) => `image ${it === "" ? "none" : it}`),
+    ...foreign,
+    ...(isInstalled && !hasOurArguments ? ["envoy args"] : []),
+  ];
+  const ports = excludedPorts?.map(String);
+  const left = [
+    ...open.ranges.filter((it) => excludedRanges && !excludedRanges.includes(it) && !own?.ranges.includes(it)),
+    ...open.ports.filter((it) => ports && !ports.includes(it) && !own?.ports.includes(it)).map((it) => `port ${it}`),
+    ...(open.udp && !own?.udp ? ["UDP"] : []),
+  ];
+  return [
+    ...(differing.length > 0 ? [{ code: "ForeignSidecar", what: differing } as const] : []),
+    ...(left.length > 0 ? [{ code: "OutdatedCapture", what: left } as const] : []),
+  ];
+}
+
+/** Without tag and digest. */
+function repositoryOf(image: string): string {
+  return image.replace(/@.*$/, "").replace(/:[^:/]*$/, "");
 }
 
 function knownWithout({ outsideGuarantee = [] }: RolloutStatus): readonly OutsidePod[] {
@@ -72,7 +121,8 @@ function knownWithout({ outsideGuarantee = [] }: RolloutStatus): readonly Outsid
   );
 }
 
-function outsidePod(pod: Named, reasons: readonly OutsideReason[]): OutsidePod {
+/** As the status and `osm egress status --outside` name it. */
+export function outsidePod(pod: Named, reasons: readonly OutsideReason[]): OutsidePod {
   return {
     pod: podKey(pod),
     reasons: reasons.map((reason) => ({
@@ -100,6 +150,7 @@ function firstByName<T extends Named>(pods: Iterable<T>): readonly T[] {
   return first;
 }
 
-function isBefore(left: Named, right: Named): boolean {
+/** By namespace, and then by name. */
+export function isBefore(left: Named, right: Named): boolean {
   return left.namespace === right.namespace ? left.name < right.name : left.namespace < right.namespace;
 }

@@ -3,8 +3,9 @@ import { cutText } from "../mesh/cut-text.ts";
 import type { Answer, ObservedPod, Poke } from "./observation.ts";
 import type { Wanted } from "./wanted.ts";
 
-/** How long a pod is waited for after its own poke, and when it is poked again. */
-export const deadlineMs = 30_000;
+/** How long a pod is waited for after its own poke, if whoever runs the pass does not say. */
+export const defaultPodDeadlineMs = 30_000;
+/** When it is poked again. */
 export const repokeAfterMs: readonly number[] = [1_000, 2_000, 4_000];
 
 export type PodState =

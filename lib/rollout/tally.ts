@@ -1,7 +1,7 @@
 import { drainSeconds } from "../envoy/bootstrap.ts";
 import { cutText } from "../mesh/cut-text.ts";
 import { type ObservedPod, podKey } from "./observation.ts";
-import { deadlineMs, describeState, type PodState, startResolutionMs } from "./pod-checks.ts";
+import { describeState, type PodState, startResolutionMs } from "./pod-checks.ts";
 import type { Target } from "./status.ts";
 import { conditionOf, type Lagging, type RolloutStatus, type SidecarCounts } from "./status.ts";
 
@@ -49,11 +49,22 @@ const maxReason = 256;
 /** Where a sidecar has shown no open connection for this long, other chains draining do not count against the cut. */
 const drainedForMs = drainSeconds * 1000 + 500;
 
+/** When the pods are counted, and for how long each was to be waited for. */
+export interface TallyTimes {
+  readonly nowMs: number;
+  readonly podDeadlineMs: number;
+}
+
 /**
  * @param before  a pod that started after its target had converged is verified on its own: until its time is over it
  *                neither counts as pending nor undoes anything
  */
-export function tallyOf(checked: readonly CheckedPod[], before: RolloutStatus, target: Target, nowMs: number): Tally {
+export function tallyOf(
+  checked: readonly CheckedPod[],
+  before: RolloutStatus,
+  target: Target,
+  { nowMs, podDeadlineMs }: TallyTimes,
+): Tally {
   const pending: string[] = [];
   const wrong: string[] = [];
   const excused: string[] = [];
@@ -77,7 +88,7 @@ export function tallyOf(checked: readonly CheckedPod[], before: RolloutStatus, t
     }
     const startedMs = (pod.sidecarStartedAtMs ?? 0) + startResolutionMs;
     const startedLater = !suspect && convergedMs !== undefined && startedMs > convergedMs;
-    const inTime = nowMs - sinceMs < deadlineMs;
+    const inTime = nowMs - sinceMs < podDeadlineMs;
     const ranAtSwitch = !inTime || startedMs <= switchedMs;
     if (state === "not-asked") {
       if (startedLater) continue;

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { injectedSpec } from "#deploy/injection/plain.ts";
 import { injectionBinding, injectionPolicy } from "#deploy/injection/policy.ts";
 import { meshInjection } from "#deploy/osm-config.ts";
 import { defaults } from "#deploy/parameters.ts";
@@ -10,6 +11,7 @@ import { objectPath } from "#lib/kube/kinds.ts";
 import { expectOk, type KubeObject } from "#lib/kube/objects.ts";
 import { annotations } from "#lib/mesh/names.ts";
 import type { Explanation } from "#lib/rollout/explanation.ts";
+import type { OutsidePod } from "#lib/rollout/status.ts";
 import { eventually } from "#test/eventually.ts";
 import { applyAll, connectAs, create, kubeconfigOf, remove } from "./api.ts";
 import { serveMeshInjection } from "./installation.ts";
@@ -48,6 +50,20 @@ function named(
 }
 
 const secured = (securityContext: object) => ({ containers: [{ ...appContainer, securityContext }] });
+/** As `osm inject` makes it, and then as somebody does who would rather not be captured: where the API server does not inject. */
+function byHand(change: object): KubeObject {
+  const bare = { metadata: {}, spec: { ...secured(harmless), serviceAccountName: "default" } };
+  const { initContainers = [], ...spec } = injectedSpec(
+    bare,
+    { images: { sidecar: image } },
+    { limits: {}, requests: {} },
+  ) as {
+    readonly initContainers?: readonly object[];
+  };
+  const [capture, ...rest] = initContainers;
+  return named("by-hand", { ...spec, initContainers: [{ ...capture, ...change }, ...rest] }, {}, other);
+}
+
 const pods: readonly KubeObject[] = [
   named("inside", secured(harmless)),
   named("plain", {}),
@@ -60,6 +76,7 @@ const pods: readonly KubeObject[] = [
   named("unwilling", {}, { [annotations.injection]: "disabled" }),
   named("host", { hostNetwork: true }),
   named("away", {}, {}, other),
+  byHand({ command: ["true"], args: ["0.0.0.0/0"] }),
 ];
 
 let directory = "";
@@ -176,6 +193,27 @@ describe("osm egress status --explain, live from the API server", () => {
     expect(codes(told)).toEqual(reasons);
   });
 
+  test("a sidecar that somebody has made by hand", async () => {
+    const told = await explained(`${other}/by-hand`);
+    expect([told.inMesh, told.injected, codes(told)]).toEqual([true, true, ["ForeignSidecar", "OutdatedCapture"]]);
+    expect(told.guarantee.reasons.map(({ what }) => what)).toEqual([["osm-init command"], ["0.0.0.0/0"]]);
+  });
+
+  test("--outside lists all of them, in order", async () => {
+    await status("admin", "--outside", "-o", "json");
+    const outside = (JSON.parse(said) as readonly OutsidePod[]).filter((one) => one.pod.startsWith("ex-"));
+    expect(outside.map((one) => [one.pod, one.reasons.map(({ code }) => code)])).toEqual([
+      [`${shop}/debugged`, ["EphemeralContainer"]],
+      [`${shop}/host`, ["HostNetwork"]],
+      [`${shop}/open`, ["AllowsUdp", "ExcludesRanges", "ExcludesPorts"]],
+      [`${shop}/plain`, ["MayEscalate", "KeepsCapabilities", "UnknownUser"]],
+      [`${shop}/unwilling`, ["InjectionDisabled"]],
+    ]);
+    said = "";
+    await status("admin", "--outside");
+    expect(said).toContain(`${shop}/unwilling`);
+  });
+
   test("for a person, with the namespace beside the pod's name", async () => {
     await status("admin", "--explain", "plain", "-n", shop);
     expect(said).toContain(`Pod ${shop}/plain\n  in mesh    yes: `);
@@ -223,6 +261,7 @@ describe("what cannot be explained", () => {
     [["--explain", "ex-nowhere/web"], "namespace ex-nowhere does not exist"],
     [["--explain", "web"], "there is no pod web in namespace default"],
     [["--explain", `${shop}/web`, "-n", other], "two namespaces for one pod"],
+    [["--explain", `${shop}/web`, "--outside"], "--explain is about one pod, --outside about all of them"],
   ])("%j", async (flags, message) => {
     await expect(status("admin", ...flags)).rejects.toThrow(message);
   });

@@ -4,8 +4,11 @@ import { meshInjection } from "#deploy/osm-config.ts";
 import { defaults } from "#deploy/parameters.ts";
 import { printManifest } from "#lib/cli/inject/kubectl-yaml.ts";
 import { canonicalJson, type Json } from "#lib/envoy/canonical-json.ts";
+import { injectedParts, type PodWithParts } from "#lib/kube/injected-parts.ts";
 import { annotations } from "#lib/mesh/names.ts";
 import { sidecarConfigName } from "#lib/mesh/sidecar-config-name.ts";
+import { sidecarReasons } from "#lib/rollout/outside-guarantee.ts";
+import { hasExclusions } from "#lib/rollout/restart/outdated.ts";
 import { isFull } from "#test/counts.ts";
 import { eventually } from "#test/eventually.ts";
 import { podSpecWithDetours } from "#test/pod-specs.ts";
@@ -31,6 +34,12 @@ const limited: Pair = { member: "im-limited", bare: "im-limited-bare" };
 const partly: Pair = { member: "im-partly", bare: "im-partly-bare" };
 const storage: Pair = { member: "im-storage", bare: "im-storage-bare" };
 const long: Pair = { member: `im-${"m".repeat(60)}`, bare: `im-${"b".repeat(60)}` };
+
+const mesh = {
+  image: defaults.images.sidecar,
+  excludedRanges: ["10.1.0.0/16", "192.0.2.1/32"],
+  excludedPorts: [6379],
+};
 
 const numRuns = isFull ? 1_000 : 60;
 
@@ -63,8 +72,8 @@ beforeAll(async () => {
   await limitRange(storage, { type: "Container", default: { cpu: "1", "ephemeral-storage": "1Gi" } });
   const spec = {
     configNames: { [longAccount]: sidecarConfigName(longAccount) },
-    excludedRanges: ["10.1.0.0/16", "192.0.2.1/32"],
-    excludedPorts: [6379],
+    excludedRanges: mesh.excludedRanges,
+    excludedPorts: mesh.excludedPorts,
   };
   expect((await mergePatch(admin, meshInjection(defaults), { spec })).status).toBe(200);
   await eventually("the parameter is read", async () => {
@@ -100,6 +109,12 @@ describe.each([plain, long])("in namespace $member", (pair) => {
       expect(names(byPolicy).slice(0, 2)).toEqual(["osm-init", "envoy"]);
       expect(withoutOurs(byPolicy)).toEqual({ initContainers: [], volumes: [], ...bare.spec });
       expect(byHand).toEqual(byPolicy);
+      const parts = injectedParts({
+        metadata: { annotations: given ?? {} },
+        spec: byPolicy.spec,
+      } as unknown as PodWithParts);
+      expect(sidecarReasons(parts, mesh)).toEqual([]);
+      expect([parts.hasOurArguments, hasExclusions(parts, mesh)]).toEqual([true, true]);
       expect(byPolicy.qosClass).toBe(bare.qosClass === "BestEffort" ? "Burstable" : bare.qosClass);
     },
   );

@@ -32,6 +32,8 @@ export interface AwsSide extends AwsPlan, Deployment {
   };
   readonly emulator: Running;
   logs(name: FunctionName): Promise<readonly LogLine[]>;
+  /** `serverless deploy` again. @param parameters  of the stage; those not named have their defaults */
+  redeploy(parameters: Readonly<Record<string, string>>): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -73,10 +75,9 @@ export async function startAwsSide(
   const emulator = await startEmulator(place, plan.port, stateOf(place), options);
   try {
     await createAuditLogGroup(endpoint, cluster.name);
-    const deployment = await deploy(endpoint, join(place.directory, "deploy"), {
-      cluster: cluster.name,
-      ...parameters,
-    });
+    const deployWith = (given: Readonly<Record<string, string>>) =>
+      deploy(endpoint, join(place.directory, "deploy"), { cluster: cluster.name, ...given });
+    const deployment = await deployWith(parameters);
     await registerReconciler(endpoint, cluster.name, deployment.reconcileRoleArn);
     return {
       ...plan,
@@ -88,6 +89,9 @@ export async function startAwsSide(
       },
       emulator,
       logs: (name) => functionLogs(endpoint, deployment.functionNames[name]),
+      async redeploy(given) {
+        await deployWith(given);
+      },
       stop: () => emulator.stop(),
     };
   } catch (cause) {

@@ -6,6 +6,7 @@ interface Service {
   readonly params: {
     readonly default: {
       readonly visibilitySeconds: string;
+      readonly deadlineSeconds: string;
       readonly concurrency: number;
       readonly driftRate: string;
     };
@@ -34,6 +35,7 @@ export const deployed = {
   visibilityMs: queue.VisibilityTimeout * 1_000,
   /** For how long a pass hides its own message. */
   hiddenMs: Number(params.default.visibilitySeconds) * 1_000,
+  podDeadlineMs: Number(params.default.deadlineSeconds) * 1_000,
   maxReceives: queue.RedrivePolicy.maxReceiveCount,
   /** Passes at the same time. */
   concurrency: params.default.concurrency,

@@ -35,6 +35,7 @@ export async function reconcileMessage(
   { cluster, journal, queue }: FunctionPlace,
 ): Promise<"done" | "failed"> {
   const { clock } = cluster;
+  const { podDeadlineMs } = deployed;
   const message = event.Records[0]?.messageId ?? "none";
   const told = () => ({ atMs: clock.nowMs(), pass: process.name, message });
   const step = <T>(verb: string, object: string, effect: () => T) =>
@@ -73,7 +74,7 @@ export async function reconcileMessage(
       prepare: () => undefined,
       async reconcile(hint) {
         await step("connect", hint.cluster, () => undefined);
-        const pass = passContext(hint, { context, bus, metrics: uncounted, logger: silent });
+        const pass = passContext(hint, { context, bus, metrics: uncounted, logger: silent, podDeadlineMs });
         return reconcileCluster(seamPorts(cluster, process, journal), pass);
       },
       async sendAgain(sent) {

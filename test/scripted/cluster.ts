@@ -1,4 +1,5 @@
 import type { EgressError } from "#lib/errors.ts";
+import { maxLeaseSeconds } from "#lib/mesh/fencing.ts";
 import type { MeshService } from "#lib/mesh/in-mesh.ts";
 import type { MeshInjectionSpec } from "#lib/mesh/injection.ts";
 import { meshPlace } from "#lib/mesh/names.ts";
@@ -18,7 +19,7 @@ export interface StoredLease {
   marked: boolean;
 }
 
-const leaseMs = 20_000;
+export const leaseMs = maxLeaseSeconds * 1_000;
 /** Without a poke the kubelet looks this often. */
 const kubeletSyncMs = 72_000;
 

@@ -72,6 +72,18 @@ test("a pass that has written nothing leaves a silent late pod after its last po
   expect(cluster.status.lagging?.map(({ pod }) => pod)).toEqual(["shop/web-3"]);
 });
 
+test("a pass waits for a silent pod as long as it is told to, and then names it", async () => {
+  const cluster = await meshAtRest();
+  cluster.pod("shop/web-1").stopped = true;
+  cluster.setOsmConfig({ egress: "true", permissive_traffic_policy_mode: "true" });
+  const startedMs = cluster.clock.nowMs();
+  await runPass(cluster, { podDeadlineMs: 3_000 });
+  expect(cluster.clock.nowMs() - startedMs).toBeGreaterThanOrEqual(3_000);
+  expect(cluster.clock.nowMs() - startedMs).toBeLessThan(6_000);
+  expect(conditionOf(cluster.status, "Converged")).toMatchObject({ status: "True", reason: "AllReachableVerified" });
+  expect(cluster.status.lagging?.map(({ pod }) => pod)).toEqual(["shop/web-1"]);
+});
+
 test("EgressCut is taken back while a sidecar that started at the flip lets traffic out", async () => {
   const cluster = await meshAtRest("on");
   const late = cluster.addPod("shop", "web-3", "web");

@@ -1,4 +1,6 @@
 import { expect, test } from "vitest";
+import { LeaseInHand } from "#lib/reconcile/lease-in-hand.ts";
+import type { ClusterPorts, HeldLease } from "#lib/reconcile/ports.ts";
 import type { RolloutStatus } from "#lib/rollout/status.ts";
 import { meshAtRest } from "./mesh.ts";
 import { runPass, startPass, unfinished } from "./pass.ts";
@@ -130,4 +132,27 @@ test.each([-1, 1.5, 2 ** 40])("a note of %d is none, and passes go on", async (f
   await runPass(cluster);
   expect(cluster.writes).toContain("take 1002");
   expect(cluster.reality).toEqual(["shop/db-1 on", "shop/web-1 on", "shop/web-2 on"]);
+});
+
+test.each([
+  [20_000, 5_000],
+  [2_000, 500],
+])("a Lease that is good for %i ms is renewed when %i have gone", async (goodForMs, dueMs) => {
+  let nowMs = 0;
+  const renewedAtMs: number[] = [];
+  const lease = (): HeldLease => ({ number: 1, resourceVersion: "1", renewedAtMs: nowMs, goodForMs, marked: false });
+  const ports: Pick<ClusterPorts, "nowMs" | "takeLease" | "renewLease"> = {
+    nowMs: () => nowMs,
+    takeLease: async () => lease(),
+    async renewLease() {
+      renewedAtMs.push(nowMs);
+      return lease();
+    },
+  };
+  const held = await LeaseInHand.take(ports as ClusterPorts, undefined, 0);
+  for (const ms of [dueMs, dueMs + 1, 2 * dueMs + 1, 2 * dueMs + 2]) {
+    nowMs = ms;
+    expect(await held?.keep()).toBe("held");
+  }
+  expect(renewedAtMs).toEqual([dueMs + 1, 2 * dueMs + 2]);
 });

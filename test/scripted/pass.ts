@@ -10,6 +10,7 @@ export interface PassOptions {
   readonly correct?: boolean;
   /** What whoever runs the pass gives it. */
   readonly budgetMs?: number;
+  readonly podDeadlineMs?: number;
   readonly fates?: Fates;
   readonly testimony?: Testimony;
   /** What the bus answers to an event, the first time and later. */
@@ -32,6 +33,7 @@ export function startPass(cluster: ScriptedCluster, options: PassOptions = {}): 
       correlationId: passId,
       ...(options.testimony === undefined ? {} : { testimony: options.testimony }),
     },
+    ...(options.podDeadlineMs === undefined ? {} : { podDeadlineMs: options.podDeadlineMs }),
     msLeft: () => (options.budgetMs ?? 60_000) - (cluster.clock.nowMs() - startedMs),
     publish: async (event) => {
       const tries = (published.get(event.detailType) ?? 0) + 1;

@@ -2,7 +2,7 @@ import { EgressError } from "#lib/errors.ts";
 import { meshPlace } from "#lib/mesh/names.ts";
 import type { ClusterPorts, HeldLease } from "#lib/reconcile/ports.ts";
 import { conditionOf, type RolloutStatus } from "#lib/rollout/status.ts";
-import type { ScriptedCluster, StoredLease } from "./cluster.ts";
+import { leaseMs, type ScriptedCluster, type StoredLease } from "./cluster.ts";
 
 /** What befalls a call, before or after the API server has done what it asks. */
 export interface Fate {
@@ -60,7 +60,7 @@ export function scriptedPorts(cluster: ScriptedCluster, passId: string, fates: F
   function store(lease: Omit<StoredLease, "resourceVersion">): HeldLease {
     cluster.lease = { ...lease, resourceVersion: cluster.nextVersion() };
     const { transitions: number, resourceVersion, renewedAtMs, marked } = cluster.lease;
-    return { number, resourceVersion, renewedAtMs, marked };
+    return { number, resourceVersion, renewedAtMs, goodForMs: leaseMs, marked };
   }
   const isMine = (held: HeldLease) => cluster.lease?.holder === passId && cluster.lease.transitions === held.number;
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { annotations, osmNamespace } from "#lib/mesh/names.ts";
+import type { OutsidePod, RolloutStatus } from "#lib/rollout/status.ts";
 import { type Cluster, startCluster } from "#test/cluster/cluster.ts";
 import { startWorld, type World } from "#test/cluster/world.ts";
 import { bundle } from "../../tools/bundle.ts";
@@ -221,22 +222,18 @@ describe("a pod's own exclusions", () => {
 });
 
 describe("exclusions and the sidecar's end", () => {
+  async function patchData(data: object): Promise<void> {
+    const patch = JSON.stringify({ data });
+    await cluster.kubectl("patch", "configmap", "osm-config", "-n", osmNamespace, "--type=merge", "-p", patch);
+  }
+
   test("an excluded port and an excluded range are not captured, in pods created later", async () => {
     const { tcp, http, tls } = world.outside.sites;
     const data = {
       outbound_port_exclusion_list: String(tcp.port),
       outbound_ip_range_exclusion_list: `${http.address}/32`,
     };
-    await cluster.kubectl(
-      "patch",
-      "configmap",
-      "osm-config",
-      "-n",
-      osmNamespace,
-      "--type=merge",
-      "-p",
-      JSON.stringify({ data }),
-    );
+    await patchData(data);
     await must("reconcile");
     await expect
       .poll(
@@ -251,6 +248,23 @@ describe("exclusions and the sidecar's end", () => {
     expect(await reaches("excluding", "http", `http://${http.target}/`)).toBe(true);
     expect(await reaches("excluding", "tls", tls.target)).toBe(false);
     expect(await reaches("plain", "tcp", tcp.target)).toBe(false);
+  });
+
+  test("an exclusion that is withdrawn: pods that still have it are named, and are to be restarted", async () => {
+    const data = { outbound_port_exclusion_list: null, outbound_ip_range_exclusion_list: null };
+    await patchData(data);
+    await must("reconcile");
+    const { http, tcp } = world.outside.sites;
+    expect(await reaches("excluding", "tcp", tcp.target)).toBe(true);
+    const said = await must("egress", "status", "--explain", `${shop}/excluding`);
+    expect(said).toContain(`the pod leaves ${http.address}/32, port ${tcp.port} uncaptured`);
+    const outside = JSON.parse(await must("egress", "status", "--outside", "-o", "json")) as readonly OutsidePod[];
+    const named = outside.filter(({ reasons }) => reasons.some(({ code }) => code === "OutdatedCapture"));
+    expect(named.map((one) => one.pod)).toEqual([`${shop}/excluding`]);
+    const { outsideGuarantee = [] } = JSON.parse(await must("egress", "status", "-o", "json")) as RolloutStatus;
+    expect(outside.map(({ pod }) => pod)).toEqual(expect.arrayContaining(outsideGuarantee.map(({ pod }) => pod)));
+    expect(await must("restart", "--outdated", "--dry-run")).toMatch(/shop\/excluding\s+-\s+other exclusions/);
+    await cluster.kubectl("delete", "pod", "excluding", "-n", shop);
   });
 
   test("a killed sidecar comes back, and nothing gets out meanwhile", async () => {

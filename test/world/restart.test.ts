@@ -4,7 +4,7 @@ import type { ConfigView } from "#lib/cli/proxy-views.ts";
 import type { UninstallReport } from "#lib/cli/uninstall/report.ts";
 import { eventually } from "#test/eventually.ts";
 import { isCut, podsWithinMs } from "./expect-status.ts";
-import { podOf, podsOf } from "./mesh-pods.ts";
+import { patchConfig, patchEgress, podOf, podsOf } from "./mesh-pods.ts";
 import { type MeshWorld, startMeshWorld } from "./mesh-world.ts";
 import { probeOnce } from "./probe.ts";
 import { appSpec } from "./sample-mesh.ts";
@@ -148,8 +148,8 @@ test("osm proxy get: what a sidecar says, what it is to run, and that it does", 
   expect([version, sidecar]).toEqual([expect.stringMatching(/^off-/), expect.objectContaining({ runsIt: true })]);
 });
 
-// The last one: it takes the mesh away.
-test("osm uninstall: refused, then by force with every sidecar open, then clean once their pods are gone", async () => {
+// It takes the mesh away.
+test("osm uninstall: refused, then by force in mid-rollout with every sidecar open, then clean once their pods are gone", async () => {
   const { cluster, osm } = mesh;
   const from = await podOf(cluster, shop, "current");
   const reaches = async () => {
@@ -161,6 +161,9 @@ test("osm uninstall: refused, then by force with every sidecar open, then clean 
   expect(refused.stderr).toContain("osm namespace remove shop");
   expect(await reaches()).toBe(false);
 
+  // Functions are on their way to both, and the last one closes.
+  await patchEgress(cluster, "true");
+  await patchEgress(cluster, "false");
   const forced = await osm("uninstall", "--force", "-o", "json");
   const { opened, outcome, kept } = JSON.parse(forced.stdout) as UninstallReport;
   expect([forced.exitCode, outcome, opened?.missing, opened?.verified]).toEqual([3, "uninstalled", [], opened?.total]);
@@ -189,4 +192,21 @@ test("osm uninstall: refused, then by force with every sidecar open, then clean 
   );
   expect(again.stdout).toContain("There is no mesh [osm]");
   expect(await configs()).toBe("");
+});
+
+test("installed again, and an exclusion: the next pods have it, closed but for that", async () => {
+  const { cluster, osm, world } = mesh;
+  await mesh.install("--enable-permissive-traffic-policy");
+  const added = await osm("namespace", "add", shop);
+  expect([added.exitCode, added.stderr]).toEqual([0, ""]);
+  const { tcp, http } = world.outside.sites;
+  const patch = JSON.stringify({ data: { outbound_port_exclusion_list: String(tcp.port) } });
+  const version = await patchConfig(cluster, patch, "merge", "-o", "jsonpath={.metadata.resourceVersion}");
+  await mesh.untilStatus("taken up", (it) => it.observed?.resourceVersion === version);
+  const restarted = await osm("restart", "--outdated", "-n", shop);
+  expect([restarted.exitCode, restarted.stderr]).toEqual([0, ""]);
+  const from = await podOf(cluster, shop, "current");
+  const reaches = async (...words: readonly string[]) => (await probeOnce(cluster, from, ...words)).reached;
+  expect(await reaches("tcp", tcp.target)).toBe(true);
+  expect(await reaches("http", `http://${http.target}/`)).toBe(false);
 });

@@ -7,34 +7,29 @@ import { type BusObserver, observeResults } from "#test/aws/bus-observer.ts";
 import { deadLetters } from "#test/aws/dead-letters.ts";
 import { functionNames } from "#test/aws/deployment.ts";
 import { setDriftSchedule } from "#test/aws/drift-schedule.ts";
-import { killFunctions } from "#test/aws/function-processes.ts";
 import { putEvent } from "#test/aws/put-event.ts";
 import { callWebhook, notifyAsFlux, webhookSecret } from "#test/aws/webhook-call.ts";
-import { isFull, someOf } from "#test/counts.ts";
+import { isFull, runSeed, someOf } from "#test/counts.ts";
 import { eventually } from "#test/eventually.ts";
-import { stepOf } from "#test/faults/proxy/api-step.ts";
-import { digestsNow } from "#test/faults/proxy/digests-now.ts";
-import { type ApiFault, nth } from "#test/faults/proxy/fault.ts";
 import { type FaultProxy, startFaultProxy } from "#test/faults/proxy/fault-proxy.ts";
 import { namedSteps } from "#test/faults/proxy/named-steps.ts";
-import { breachesIn, changesIn, takenOfTheDead, writesIn } from "#test/faults/proxy/write-journal.ts";
-import { isCut, isOn, podsWithinMs } from "./expect-status.ts";
+import { isCut, podsWithinMs } from "./expect-status.ts";
 import { patchEgress } from "./mesh-pods.ts";
 import { type MeshWorld, startMeshWorld } from "./mesh-world.ts";
 import { bringUpSample } from "./sample-mesh.ts";
-import { runningVersions } from "./sidecars.ts";
-import { frozenSuite } from "./suites/frozen.ts";
+import { frozenSuite, underWay } from "./suites/frozen.ts";
 import { fuzzedSuite } from "./suites/fuzzed.ts";
 import { struckForwarderSuite } from "./suites/struck-forwarder.ts";
+import { struckFunctionSuite, struckFunctions } from "./suites/struck-function.ts";
 
-/** How long a message stays away whose function has died: a little more than a dead holder's Lease. */
-const visibilitySeconds = 25;
-const withinMs = 90_000;
+/** About a tenth of what is deployed by default; a kubelet is not ten times as fast. */
+const tenth = { visibilitySeconds: "8", leaseSeconds: "2", deadlineSeconds: "6" };
+const withinMs = 45_000;
+const takenOverWithinMs = 60_000;
 const sidecars = 3;
 
-const cases = namedSteps.flatMap(([name, step, when]) =>
-  (["killed", "cut off"] as const).map((how) => ({ how, name, step, when })),
-);
+/** By the run's seed. */
+const one = <T>(all: readonly T[]) => all[runSeed % all.length] as T;
 
 let mesh: MeshWorld;
 let proxy: FaultProxy;
@@ -46,7 +41,7 @@ const tokens = new Set<string>();
 beforeAll(async () => {
   mesh = await startMeshWorld({
     log: (line) => console.log(line),
-    parameters: { visibilitySeconds: String(visibilitySeconds) },
+    parameters: tenth,
     async between({ apiServer, hostAddress }) {
       const authenticate = (token: string) => void tokens.add(token);
       proxy = await startFaultProxy(apiServer, { address: hostAddress, authenticate });
@@ -66,50 +61,27 @@ afterAll(async () => {
   await proxy?.close();
 });
 
-const byText = (left = "", right = "") => left.localeCompare(right);
+const stage = () => ({ mesh, proxy, admin });
 
 /** In the gate one of them, by the run's seed. */
-test.each(someOf(cases))("a function $how $name: the change arrives, once", async ({ how, step, when }) => {
-  const { target, history: told = [] } = await mesh.status();
-  const egress = target?.egress !== true;
-  const before = await digestsNow(admin);
-  proxy.exchanges.length = 0;
-  let struck = 0;
-  const killed: ApiFault = {
-    kind: "meet",
-    when,
-    async meet() {
-      struck = await killFunctions(mesh.aws.emulator.pid);
-      return "drop";
-    },
-  };
-  const fault: ApiFault = how === "killed" ? killed : { kind: "reset", when };
-  proxy.faults = nth(1, (request) => stepOf(request) === step, fault);
-  await patchEgress(mesh.cluster, String(egress));
-  const reached = await mesh.untilStatus("there", (it) => isOn(it, egress) && it.phase === "Idle", withinMs);
-  expect(proxy.exchanges.filter((exchange) => exchange.fault !== undefined).length).toBe(1);
-  expect(struck > 0).toBe(how === "killed");
-  proxy.faults = () => undefined;
+struckFunctionSuite(stage, someOf(struckFunctions), { sidecars, withinMs });
 
-  expect(reached.sidecars).toMatchObject({ total: sidecars, verified: sidecars });
-  const versions = [...(await runningVersions(mesh.cluster, sidecars)).values()];
-  expect(versions.map((version) => version.split("-")[0])).toEqual(versions.map(() => (egress ? "on" : "off")));
-  const ends = reached.history?.map(({ to, outcome }) => [to, outcome]);
-  expect(ends?.slice(0, 2)).toEqual([
-    [egress, "Converged"],
-    [told[0]?.to, told[0]?.outcome],
-  ]);
-  const writes = writesIn(proxy.exchanges);
-  const objects = changesIn(writes, before).map((change) => change.split(" ")[0]);
-  expect(objects.toSorted(byText)).toEqual([...before.keys()].toSorted(byText));
-  expect(breachesIn(writes, before, takenOfTheDead(writes))).toEqual([]);
-});
+frozenSuite(stage, [underWay, ...someOf(namedSteps)], takenOverWithinMs);
 
-frozenSuite(() => ({ mesh, proxy, admin }));
-
-struckForwarderSuite(() => ({ mesh, proxy, admin }));
+struckForwarderSuite(stage);
 
 describe("what makes no sense", () => fuzzedSuite(() => mesh, { each: isFull ? 200 : 15 }));
+
+// Each of them is a message's 75 s, so the gate is without.
+describe.each(isFull ? ["the times that are deployed by default"] : [])("with %s", () => {
+  beforeAll(async () => {
+    await mesh.aws.redeploy({});
+    await setDriftSchedule(mesh.aws, "DISABLED");
+  }, 180_000);
+  const killed = one(struckFunctions.filter(({ how }) => how === "killed"));
+  const cutOff = one(struckFunctions.filter(({ how }) => how === "cut off"));
+  struckFunctionSuite(stage, [killed, cutOff], { sidecars, withinMs: 90_000 });
+});
 
 test("nothing that the run has logged, told or kept shows a token, a key or a kubeconfig", async () => {
   const { aws, cluster, osm } = mesh;

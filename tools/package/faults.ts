@@ -1,3 +1,4 @@
+import { timesFaults } from "#lib/aws/settings.ts";
 import type { Resource, Template } from "./template.ts";
 
 /** As Lambda advises, so that a batch may be tried again before others see it. */
@@ -96,6 +97,8 @@ function mappingFaults([id, { Properties }]: Named, resources: Template["Resourc
     ...(visibility >= least ? [] : [`${id}: VisibilityTimeout is ${visibility}, less than ${least}`]),
     // The function reports failures instead of throwing; who does not listen deletes the message.
     ...(responses.includes("ReportBatchItemFailures") ? [] : [`${id}: does not take ReportBatchItemFailures`]),
+    // A function that cannot read its settings fails at every message.
+    ...timesFaults(variablesOf(fn), numberOf(fn, "Timeout")).map((fault) => `${id}: ${fault}`),
   ];
 }
 
@@ -138,6 +141,11 @@ function sharedRoles(functions: readonly Named[]): readonly string[] {
     const first = roles.findIndex(([, other]) => other === role);
     return first < at ? [`${id}: shares its role with ${roles[first]?.[0]}`] : [];
   });
+}
+
+function variablesOf({ Properties }: Resource): Readonly<Record<string, unknown>> {
+  const environment = Properties?.["Environment"] as { readonly Variables?: Readonly<Record<string, unknown>> };
+  return environment?.Variables ?? {};
 }
 
 function numberOf({ Properties }: Resource, property: string): number {

@@ -9,7 +9,7 @@ export interface Shot {
 
 const head = `# Walk-through
 
-The README's steps 5 to 7, and what they show: a real cluster of one node, an emulator of AWS, a terminal of 100 columns.
+The README's steps 5 to 7 and more of its commands, and what they show: a real cluster of one node, an emulator of AWS, a terminal of 100 columns.
 Made by \`npm run walk-through\`; do not edit it by hand. What the world of the tests has instead of yours: the bus, the
 endpoint and the forwarder's credentials in \`osm install\`, and no \`--image-registry\`, since the node has the images.
 `;

@@ -76,7 +76,43 @@ export function steps(forwarderFlags: readonly string[]): readonly Step[] {
       line: "osm egress status -o json | head -20",
       ...done,
     },
+    {
+      says: "With the history, here its first columns:",
+      line: "osm egress status -o wide | sed -n '/^History/,$p' | cut -c1-90",
+      ...done,
+    },
+    {
+      heading: "Look closer",
+      says: "One pod, as it is now:",
+      line: `osm egress status --explain ${namespace}/${podOf("front")}`,
+      ...done,
+    },
+    { says: "All that are outside the guarantee:", line: "osm egress status --outside", ...done },
+    { says: "What a sidecar itself says:", line: `osm proxy get ready ${namespace}/${podOf("front")}`, ...done },
+    { says: "Ask every sidecar now, as the schedule does every five minutes:", line: "osm reconcile", ...done },
     { says: "Is any pod on an old sidecar, or without one?", line: "osm restart --outdated --dry-run", ...done },
+    {
+      says: "What injection puts into a pod, where the API server does not do it; here the beginning:",
+      line: "osm inject -f front.yaml > injected.yaml && head -30 injected.yaml",
+      ...done,
+    },
+    {
+      says: "Messages that could not be done with, for whoever may read the queue:",
+      line: "osm events dead --stage test",
+      ...done,
+    },
+    {
+      heading: "Strict mode",
+      says: "From now on pods outside the guarantee are refused, and told why.",
+      line: "osm install --strict",
+      ...done,
+    },
+    {
+      says: "API servers take up a policy within seconds.",
+      line: `sleep 5 && kubectl run shell -n ${namespace} --image=busybox`,
+      exitCode: 1,
+    },
+    { says: "And back:", line: "osm install --strict=false", ...done },
     {
       heading: "When something is wrong",
       says: "A value that is none is refused by the API server, before anything sees it:",
@@ -95,7 +131,23 @@ export function steps(forwarderFlags: readonly string[]): readonly Step[] {
       line: `osm namespace remove ${namespace}`,
       ...done,
     },
+    { says: "So nobody takes the mesh away under them:", line: "osm uninstall", exitCode: 1 },
+    {
+      line: `kubectl rollout restart deployment -n ${namespace}\nkubectl rollout status deployment/front -n ${namespace} --timeout=90s | tail -1\nkubectl rollout status deployment/orders -n ${namespace} --timeout=90s | tail -1`,
+      ...done,
+    },
+    {
+      says: "The old pods go a moment later.",
+      line: `until [ $(kubectl get pods -n ${namespace} -o name | wc -l) = 2 ]; do sleep 1; done\nosm namespace remove ${namespace}`,
+      ...done,
+    },
+    { line: "osm uninstall", ...done },
   ];
+}
+
+/** Of shell: the name of the app's pod. */
+function podOf(app: string): string {
+  return `$(kubectl get pods -n ${namespace} -l app=${app} -o jsonpath={.items[0].metadata.name})`;
 }
 
 function patch(value: string): string {

@@ -24,7 +24,7 @@ export async function walk(mesh: MeshWorld, say: (line: string) => void = () => 
   await copyFile(mesh.cluster.kubeconfigPath, join(directory, kubeconfig));
   for (const app of ["front", "orders"]) await writeFile(join(directory, `${app}.yaml`), stringify(deployment(app)));
   const path = `${join(directory, "bin")}:${join(mesh.world.directory, "bin")}:${process.env["PATH"] ?? ""}`;
-  const environment = { PATH: path, KUBECONFIG: kubeconfig, HOME: directory, NO_COLOR: "1" };
+  const environment = { PATH: path, KUBECONFIG: kubeconfig, HOME: directory, NO_COLOR: "1", ...operatorOf(mesh) };
   await mesh.prepareInstall();
   const shots: Shot[] = [];
   for (const { until, exitCode, ...step } of steps(mesh.forwarderFlags)) {
@@ -37,6 +37,17 @@ export async function walk(mesh: MeshWorld, say: (line: string) => void = () => 
     if (until) await mesh.untilStatus(`after ${step.line}`, until, podsWithinMs);
   }
   return shots;
+}
+
+/** As an operator has it in a profile. */
+function operatorOf({ aws }: MeshWorld): Readonly<Record<string, string>> {
+  const { accessKeyId, secretAccessKey } = aws.credentials.operator;
+  return {
+    AWS_ENDPOINT_URL: aws.endpoint,
+    AWS_REGION: aws.region,
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
+  };
 }
 
 function deployment(name: string): object {

@@ -1,7 +1,7 @@
 import { type InjectionNamespace, type InjectionPod, isInMesh, isToBeInjected } from "../../mesh/injection-rule.ts";
 import { injectCommand } from "../drift/repairs.ts";
 import type { WorkloadRef } from "./groups.ts";
-import type { WantedSidecar } from "./outdated.ts";
+import { type Capture, hasExclusions, type WantedSidecar } from "./outdated.ts";
 
 /** A workload as the API server has it: its template, how its pods are replaced, and how far that is. */
 export interface Workload extends WorkloadRef {
@@ -12,6 +12,8 @@ export interface Workload extends WorkloadRef {
   readonly template: InjectionPod;
   /** Of the injected containers in the template itself, as `osm inject` has put them there; empty where none are. */
   readonly templateImages: readonly string[];
+  /** The capture in it. */
+  readonly templateCapture?: Capture;
   /** `RollingUpdate`, `Recreate` or `OnDelete`. */
   readonly strategy: string;
   readonly paused: boolean;
@@ -39,18 +41,22 @@ export function workloadText({ kind, namespace, name }: Pick<WorkloadRef, "kind"
 export function obstacle(
   workload: Workload,
   namespace: InjectionNamespace,
-  { image, place }: WantedSidecar,
+  wanted: WantedSidecar,
   injects: boolean,
 ): string | undefined {
+  const { image, place } = wanted;
   if (!isInMesh(namespace, place)) {
     return `namespace ${namespace.name} is not in the mesh any more: new pods would come without a sidecar`;
   }
   if (!isToBeInjected(namespace, workload.template, place)) {
     return "its pod template wants no sidecar, or cannot have one: new pods would come without";
   }
-  const { templateImages } = workload;
+  const { templateImages, templateCapture } = workload;
   if (!injects && !(templateImages.length > 0 && templateImages.every((it) => it === image))) {
     return `the API server does not inject, and its pod template has ${templateImages[0] ?? "no sidecar"}: ${injectCommand(place)}`;
+  }
+  if (!injects && templateCapture && !hasExclusions(templateCapture, wanted)) {
+    return `the API server does not inject, and its pod template has other exclusions than the mesh: ${injectCommand(place)}`;
   }
   if (workload.paused) return "it is paused: kubectl rollout resume, then again";
   if (workload.strategy === "OnDelete") return "its update strategy is OnDelete: delete its pods one by one";

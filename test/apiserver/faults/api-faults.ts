@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { isFull, runSeed, seededRandom, someOf } from "#test/counts.ts";
 import { type StepName, stepOf } from "#test/faults/proxy/api-step.ts";
-import { type ApiFault, type ApiFaults, during, type Exchange, nth, together } from "#test/faults/proxy/fault.ts";
-import { busiestMinute, endOf, idsIn, rest, wantedEnd, wantedWay, wayOf } from "./at-rest.ts";
+import { type ApiFault, type ApiFaults, during, type Exchange, nth } from "#test/faults/proxy/fault.ts";
+import { endOf, idsIn, rest, wantedEnd, wantedWay, wayOf } from "./at-rest.ts";
 import type { LogLine } from "./child.ts";
 import type { FunctionProcess } from "./function-process.ts";
 import { Message } from "./message.ts";
@@ -46,18 +46,12 @@ interface Case {
   readonly step: StepName;
   readonly fault: ApiFault;
 }
-const every: readonly Case[] = apiFaultKinds.flatMap((fault) => steps.map((step) => ({ step, fault })));
-const random = seededRandom(runSeed);
-const any = () => every[Math.floor(random() * every.length)] as Case;
-
+export const apiCases: readonly Case[] = apiFaultKinds.flatMap((fault) => steps.map((step) => ({ step, fault })));
 /** In the gate some, by the run's seed; hanging takes 10 s, and so only in full counts but where it is given up sooner. */
-const quick = every.filter(({ step, fault }) => fault.kind !== "hang" || step === "ask");
-const single = isFull ? every : pick(quick, 3);
-const pairs = Array.from({ length: isFull ? 60 : 1 }, () => (isFull ? [any(), any()] : pick(quick, 2)));
-
-function pick(from: readonly Case[], count: number): readonly Case[] {
-  return Array.from({ length: count }, () => from[Math.floor(random() * from.length)] as Case);
-}
+const quick = apiCases.filter(({ step, fault }) => fault.kind !== "hang" || step === "ask");
+const random = seededRandom(runSeed);
+const some = Array.from({ length: 3 }, () => quick[Math.floor(random() * quick.length)] as Case);
+const single = isFull ? apiCases : some;
 
 /** All requests of so long; longer than the tries of one request take. */
 const windows: readonly (readonly [number, ApiFault])[] = [
@@ -65,9 +59,6 @@ const windows: readonly (readonly [number, ApiFault])[] = [
   [2_500, { kind: "reset", when: "before" }],
   [2_500, { kind: "reset", when: "after" }],
 ];
-
-/** Undisturbed a change is some 35 requests; the rest is for what is tried again. */
-const maxRequestsInAMinute = 200;
 
 /** One change of the switch while the API server, or the way there, fails: as often as told, and then no more. */
 export function apiFaults(of: () => Rig): void {
@@ -81,7 +72,8 @@ export function apiFaults(of: () => Rig): void {
     });
     afterAll(() => process?.kill());
 
-    async function changed(faults: ApiFaults): Promise<void> {
+    /** @returns what was struck, and what of it no line tells of */
+    async function changed(faults: ApiFaults) {
       const before = await rest(rig);
       const lines = process.log.length;
       rig.proxy.faults = faults;
@@ -89,33 +81,37 @@ export function apiFaults(of: () => Rig): void {
       await message.untilDone(process);
       expect(await endOf(rig)).toEqual(wantedEnd(!before.egress));
       expect(wayOf(rig, before)).toEqual(wantedWay(!before.egress));
-      expect(busiestMinute(rig.proxy.exchanges)).toBeLessThan(maxRequestsInAMinute);
       expect(idsIn(process.log.slice(lines))).toEqual([message.id]);
-      const struck = rig.proxy.exchanges.filter(({ fault }) => fault !== undefined);
+      const struck = struckByApi(rig);
       expect(struck.length).toBeGreaterThan(0);
-      expect(isTold(process.log.slice(lines), struck)).toBe(true);
+      return { struck, untold: untoldOf(process.log.slice(lines), struck) };
     }
 
     test.each(single)("$fault at: $step", async ({ step, fault }) => {
-      await changed(nth(1, (request) => stepOf(request) === step, fault));
-    });
-
-    test.each(pairs)("two at a time: %j, %j", async (...pair) => {
-      await changed(together(...pair.map(({ step, fault }) => nth(1, (request) => stepOf(request) === step, fault))));
+      const { untold } = await changed(nth(1, (request) => stepOf(request) === step, fault));
+      expect(untold).toEqual([]);
     });
 
     test.each(someOf(windows))("everything, for %i ms: %j", async (forMs, fault) => {
-      await changed(during(forMs, fault));
+      const { struck, untold } = await changed(during(forMs, fault));
+      // Of what was struck all at once some are named.
+      expect(untold.length).toBeLessThan(struck.length);
     });
   });
 }
 
-/** A warning or an error names one of the requests that were struck, and what came of it. */
-function isTold(lines: readonly LogLine[], struck: readonly Exchange[]): boolean {
+/** Requests that something was done to, but the meeting of their process. */
+export function struckByApi({ proxy }: Rig): readonly Exchange[] {
+  return proxy.exchanges.filter(({ fault }) => fault !== undefined && fault.kind !== "meet");
+}
+
+/** Of the requests that were struck: those that no warning or error names, with what came of them. */
+export function untoldOf(lines: readonly LogLine[], struck: readonly Exchange[]): readonly string[] {
   const said = lines.filter(({ level }) => level !== "INFO").map((line) => JSON.stringify(line));
-  return struck.some(
-    ({ method, path, fault }) => isOrdinary(fault, path) || said.some((line) => line.includes(`${method} ${path}: `)),
-  );
+  return struck
+    .filter(({ path, fault }) => !isOrdinary(fault, path))
+    .map(({ method, path }) => `${method} ${path}: `)
+    .filter((request) => !said.some((line) => line.includes(request)));
 }
 
 /** Nothing went wrong: it took its time, or a sidecar is asked once more, as every one is until it answers. */

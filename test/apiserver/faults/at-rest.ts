@@ -55,23 +55,27 @@ export function wantedEnd(egress: boolean): Awaited<ReturnType<typeof endOf>> {
   };
 }
 
-/** What the journal says of the way there: nothing lost, nothing twice, by nobody who was overtaken. */
+/** What the journal says of the way there: nothing lost, nothing twice, by nobody who was overtaken, and nobody spun. */
 export function wayOf(
-  { proxy }: Rig,
+  { proxy, aws }: Rig,
   { digests }: Rest,
-): { readonly changes: readonly string[]; breaches: readonly string[] } {
+): { readonly changes: readonly string[]; breaches: readonly string[]; spins: readonly string[] } {
   const writes = writesIn(proxy.exchanges);
   return {
     changes: changesIn(writes, digests)
       .map((change) => change.replace(/^.*\/(\S+) (on|off)-.*$/, "$1 $2"))
       .sort(),
     breaches: breachesIn(writes, digests, takenOfTheDead(writes)),
+    spins: [
+      ...busierThan(proxy.exchanges, ({ identity }) => identity, maxRequestsInAMinute),
+      ...busierThan(aws.calls, ({ sender }) => sender, maxCallsInAMinute),
+    ],
   };
 }
 
 /** Every ConfigMap once. */
 export function wantedWay(egress: boolean): ReturnType<typeof wayOf> {
-  return { changes: configMapNames.map((name) => `${name} ${way(egress)}`), breaches: [] };
+  return { changes: configMapNames.map((name) => `${name} ${way(egress)}`), breaches: [], spins: [] };
 }
 
 export function refusedWrites({ proxy }: Rig, process: string): readonly Exchange[] {
@@ -80,8 +84,24 @@ export function refusedWrites({ proxy }: Rig, process: string): readonly Exchang
   });
 }
 
-/** Of requests to the API server or calls to AWS: how many there were in the busiest minute. */
-export function busiestMinute(requests: readonly { readonly atMs: number }[]): number {
+/** Of one process. Undisturbed a change is some 35 requests and 5 calls; the rest is for what is tried again. */
+const maxRequestsInAMinute = 200;
+export const maxCallsInAMinute = 30;
+
+/** Who asked more often in some minute, in words. */
+export function busierThan<T extends { readonly atMs: number }>(
+  requests: readonly T[],
+  whose: (request: T) => string,
+  most: number,
+): readonly string[] {
+  return [...Map.groupBy(requests, whose)]
+    .map(([who, theirs]) => [who, busiestMinute(theirs)] as const)
+    .filter(([, count]) => count > most)
+    .map(([who, count]) => `${who}: ${count} in a minute`);
+}
+
+/** How many there were in the busiest minute. */
+function busiestMinute(requests: readonly { readonly atMs: number }[]): number {
   const times = requests.map(({ atMs }) => atMs).sort((left, right) => left - right);
   return Math.max(0, ...times.map((from, at) => times.slice(at).filter((time) => time - from < 60_000).length));
 }

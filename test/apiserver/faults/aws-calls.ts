@@ -35,13 +35,17 @@ interface Taken {
   readonly events: BusEvent[];
   readonly sent: SentMessage[];
 }
-type Asked = AwsCall & { readonly body: string; readonly fault: AwsFault | undefined };
+type Asked = AwsCall & { readonly url: string; readonly body: string; readonly fault: AwsFault | undefined };
 
 /** Does what is asked. @returns the answer's body */
 export function carriedOut(asked: Asked, cluster: Cluster, taken: Taken): object {
   switch (asked.name) {
+    case "ListClusters":
+      return { clusters: ["shop", fleetCluster] };
     case "DescribeCluster":
-      return described(cluster);
+      return described(asked, cluster);
+    case "GetSecretValue":
+      return secretOf(asked);
     case "ChangeMessageVisibility":
       return {};
     case "PutEvents":
@@ -51,9 +55,24 @@ export function carriedOut(asked: Asked, cluster: Cluster, taken: Taken): object
   }
 }
 
-function described({ endpoint, ca }: Cluster): object {
+/** Only this one has the tag; `shop` is the stack's own. */
+export const fleetCluster = "fleet";
+
+function described({ url }: Asked, { endpoint, ca }: Cluster): object {
   const data = Buffer.from(ca).toString("base64");
-  return { cluster: { name: "shop", status: "ACTIVE", endpoint, certificateAuthority: { data } } };
+  const name = url.split("/").at(-1) === fleetCluster ? fleetCluster : "shop";
+  const tags = name === fleetCluster ? { "osm-egress/managed": "true" } : {};
+  return { cluster: { name, status: "ACTIVE", endpoint, certificateAuthority: { data }, tags } };
+}
+
+/** What is in a secret. */
+export function secretIn(id: string, stage: string): string {
+  return `${id}-${stage}-of-the-test`;
+}
+
+function secretOf({ body }: Asked): object {
+  const { SecretId, VersionStage } = JSON.parse(body) as { readonly SecretId: string; readonly VersionStage: string };
+  return { Name: SecretId, SecretString: secretIn(SecretId, VersionStage) };
 }
 
 function put({ sender, body, fault }: Asked, { events }: Taken): object {

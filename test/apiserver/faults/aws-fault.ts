@@ -1,7 +1,13 @@
 import type { Meet } from "#test/faults/proxy/fault.ts";
 
-/** Every call to AWS that the function and the forwarder make. */
-export type AwsCallName = "DescribeCluster" | "ChangeMessageVisibility" | "PutEvents" | "SendMessage";
+/** Every call to AWS that the functions and the forwarder make. */
+export type AwsCallName =
+  | "ListClusters"
+  | "DescribeCluster"
+  | "ChangeMessageVisibility"
+  | "PutEvents"
+  | "SendMessage"
+  | "GetSecretValue";
 
 export interface AwsCall {
   readonly atMs: number;
@@ -37,6 +43,7 @@ export function first(count: number, name: AwsCallName, fault: AwsFault): AwsFau
 export function errorsOf(name: AwsCallName): readonly AwsFault[] {
   const error = (status: number, code: string): AwsFault => ({ kind: "error", status, code });
   switch (name) {
+    case "ListClusters":
     case "DescribeCluster":
       return [
         error(429, "ThrottlingException"),
@@ -48,6 +55,13 @@ export function errorsOf(name: AwsCallName): readonly AwsFault[] {
       return [
         error(400, "ThrottlingException"),
         error(500, "InternalException"),
+        error(503, "ServiceUnavailable"),
+        error(400, "ExpiredTokenException"),
+      ];
+    case "GetSecretValue":
+      return [
+        error(400, "ThrottlingException"),
+        error(500, "InternalServiceError"),
         error(503, "ServiceUnavailable"),
         error(400, "ExpiredTokenException"),
       ];
@@ -65,12 +79,13 @@ export function errorsOf(name: AwsCallName): readonly AwsFault[] {
 /** An answer that says so. */
 export function errorAnswer(name: AwsCallName, { status, code }: { readonly status: number; readonly code: string }) {
   const isQueue = name === "ChangeMessageVisibility" || name === "SendMessage";
+  const isEks = name === "ListClusters" || name === "DescribeCluster";
   return {
     status,
     headers: {
-      ...(name === "DescribeCluster" ? { "x-amzn-errortype": code } : {}),
+      ...(isEks ? { "x-amzn-errortype": code } : {}),
       ...(isQueue ? { "x-amzn-query-error": `${code};${status < 500 ? "Sender" : "Receiver"}` } : {}),
     },
-    body: name === "DescribeCluster" ? { message: code } : { __type: code, message: `the test answers ${code}` },
+    body: isEks ? { message: code } : { __type: code, message: `the test answers ${code}` },
   };
 }

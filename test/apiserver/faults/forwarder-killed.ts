@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { isFull } from "#test/counts.ts";
+import { isFull, someOf } from "#test/counts.ts";
 import { eventually } from "#test/eventually.ts";
 import { type ApiFault, type ApiRequest, type Meet, nth, together, watchExpired } from "#test/faults/proxy/fault.ts";
-import { endOf, rest, wantedEnd, wantedWay, wayOf } from "./at-rest.ts";
+import { endOf, type Rest, rest, wantedEnd, wantedWay, wayOf } from "./at-rest.ts";
 import type { Child } from "./child.ts";
 import type { FunctionProcess } from "./function-process.ts";
 import { Message } from "./message.ts";
@@ -20,6 +20,23 @@ const steps: readonly Step[] = [
   ["after PutEvents was carried out, without its answer", putting("after"), [1]],
 ];
 
+/** The same at its start: the change was made while none ran. */
+const startSteps: readonly Step[] = [
+  ["before it has listed osm-config", requesting(isList, "before"), [0]],
+  ["when it has listed osm-config", requesting(isList, "after"), [0, 1]],
+  ["before it watches osm-config", requesting(isWatch, "before"), [0, 1]],
+  ["before the event of its start is carried out", putting("before"), [0]],
+  ["after the event of its start was carried out, without its answer", putting("after"), [1]],
+  ["before it has said that it is well", requesting(isHeartbeat, "before"), [0, 1]],
+  ["when it has said that it is well", requesting(isHeartbeat, "after"), [0, 1]],
+];
+
+function requesting(matches: (request: ApiRequest) => boolean, when: "before" | "after"): Step[1] {
+  return ({ proxy }, meet) => {
+    proxy.faults = nth(1, matches, { kind: "meet", when, meet });
+  };
+}
+
 function watched(when: "before" | "after"): Step[1] {
   return ({ proxy }, meet) => {
     proxy.faults = (request) => (isWatch(request) ? { kind: "meet line", when, meet } : undefined);
@@ -33,8 +50,20 @@ function putting(when: "before" | "after"): Step[1] {
   };
 }
 
-function isWatch({ identity, path, query }: ApiRequest): boolean {
-  return identity === struck && path.endsWith("/osm-system/configmaps") && query.get("watch") === "true";
+function isWatch(request: ApiRequest): boolean {
+  return isOfConfig(request) && request.query.get("watch") === "true";
+}
+
+function isList(request: ApiRequest): boolean {
+  return isOfConfig(request) && request.method === "GET" && request.query.get("watch") !== "true";
+}
+
+function isOfConfig({ identity, path }: ApiRequest): boolean {
+  return identity === struck && path.endsWith("/osm-system/configmaps");
+}
+
+function isHeartbeat({ identity, method, path }: ApiRequest): boolean {
+  return identity === struck && method === "PATCH" && path.endsWith("/leases/osm-forwarder");
 }
 
 const struck = "forwarder-1";
@@ -83,12 +112,30 @@ export function forwarderKilled(of: () => Rig): void {
           await setEgress(rig.admin, !before.egress);
           await met.promise;
           expect(taken).toContain(from(struck).length - started);
-          const second = rig.startForwarder(successor);
-          await heardOf(successor);
-          await pass(rig.aws.events);
-          await second.kill();
-          expect(await endOf(rig)).toEqual(wantedEnd(!before.egress));
-          expect(wayOf(rig, before)).toEqual(wantedWay(!before.egress));
+          await madeGood(before);
+        }
+      },
+    );
+
+    test.each(isFull ? startSteps : someOf(startSteps))(
+      "killed at its start, %s: what had changed by then is told, and is not made twice",
+      { timeout: times * 30_000 },
+      async (_name, arm, taken) => {
+        for (let time = 0; time < times; time++) {
+          const before = await rest(rig);
+          rig.aws.events.length = 0;
+          await setEgress(rig.admin, !before.egress);
+          const met = Promise.withResolvers<void>();
+          let first: Child | undefined;
+          arm(rig, async () => {
+            await first?.kill();
+            met.resolve();
+            return "drop";
+          });
+          first = rig.startForwarder(struck);
+          await met.promise;
+          expect(taken).toContain(from(struck).length);
+          await madeGood(before);
         }
       },
     );
@@ -114,6 +161,16 @@ export function forwarderKilled(of: () => Rig): void {
       expect(await endOf(rig)).toEqual(wantedEnd(!before.egress));
       expect(wayOf(rig, before)).toEqual(wantedWay(!before.egress));
     });
+
+    /** By its successor, as the kubelet starts one, and the queue. */
+    async function madeGood(before: Rest): Promise<void> {
+      const second = rig.startForwarder(successor);
+      await heardOf(successor);
+      await pass(rig.aws.events);
+      await second.kill();
+      expect(await endOf(rig)).toEqual(wantedEnd(!before.egress));
+      expect(wayOf(rig, before)).toEqual(wantedWay(!before.egress));
+    }
 
     /** What the queue does with events: in order, each until it is done with. */
     async function pass(events: readonly BusEvent[]): Promise<void> {

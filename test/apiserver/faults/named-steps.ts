@@ -99,7 +99,7 @@ export function namedSteps(of: () => Rig): void {
       await first.kill();
       const { configMaps, running, verified, target } = wantedEnd(before.egress);
       expect(await endOf(rig)).toMatchObject({ configMaps, running, verified, target });
-      expect(wayOf(rig, before).breaches).toEqual([]);
+      expect(wayOf(rig, before)).toMatchObject({ breaches: [], spins: [] });
       const later = writesIn(rig.proxy.exchanges.slice(successor));
       expect(later.filter(({ step: what, isTaken }) => what === "write ConfigMap" && isTaken)).toEqual([]);
       await writesOfOneMore();

@@ -7,8 +7,8 @@ import { parametersOf } from "#lib/cli/install-options.ts";
 import { readInstalled } from "#lib/cli/installed.ts";
 import type { KubeConnection } from "#lib/kube/connection.ts";
 import { openTokenConnection } from "#lib/kube/token-connection.ts";
+import { maxLeaseSeconds } from "#lib/mesh/fencing.ts";
 import { eventually } from "#test/eventually.ts";
-import { stepOf } from "#test/faults/proxy/api-step.ts";
 import { type FaultProxy, startFaultProxy } from "#test/faults/proxy/fault-proxy.ts";
 import { bundle } from "../../../tools/bundle.ts";
 import { ensureKubernetesBinary } from "../../../tools/setup/kubernetes-binary.ts";
@@ -36,7 +36,7 @@ export interface Rig {
   readonly built: { readonly handler: string; readonly osm: string };
   /** A directory that goes with the rig. */
   readonly home: string;
-  /** For how long a Lease that is taken from now on is good. */
+  /** For how long the Lease of a function that is started from now on is good. */
   leaseSeconds: number;
   /** Tokens of functions that the API server has seen so far are good no more; the next ones are. */
   expireTokens(): void;
@@ -52,9 +52,6 @@ const forwarder = {
   user: "system:serviceaccount:osm-system:osm-forwarder",
   groups: ["system:serviceaccounts", "system:serviceaccounts:osm-system"],
 };
-
-/** Of the code: lib/kube/lease.ts. */
-const leaseSeconds = 20;
 
 export async function startRig(): Promise<Rig> {
   const home = mkdtempSync(join(tmpdir(), "osm-faults-"));
@@ -89,13 +86,6 @@ export async function startRig(): Promise<Rig> {
           if (token.startsWith("k8s-aws-v1.")) tokens.add(token);
           return expired.has(token) ? undefined : identityOf(token, server);
         },
-        rewrite: (request) =>
-          stepOf(request) === "take Lease"
-            ? request.body.replace(
-                `"leaseDurationSeconds":${leaseSeconds}`,
-                `"leaseDurationSeconds":${rig.leaseSeconds}`,
-              )
-            : request.body,
       },
     );
     ends.push(() => proxy.close());
@@ -111,12 +101,18 @@ export async function startRig(): Promise<Rig> {
       sidecars,
       built,
       home,
-      leaseSeconds,
+      leaseSeconds: maxLeaseSeconds,
       expireTokens() {
         for (const token of tokens) expired.add(token);
       },
       async startFunction(name, clockAheadMs = 0) {
-        const started = await startFunction(name, { handler: built.handler, awsUrl: aws.url, clockAheadMs });
+        const { leaseSeconds } = rig;
+        const started = await startFunction(name, {
+          handler: built.handler,
+          awsUrl: aws.url,
+          clockAheadMs,
+          leaseSeconds,
+        });
         ends.push(() => started.kill());
         return started;
       },

@@ -8,7 +8,7 @@ import { skewError } from "./signing-time.ts";
 
 export type { BusEvent } from "./aws-calls.ts";
 
-/** As much of AWS as the function and the forwarder call: one cluster, one bus, one queue. */
+/** As much of AWS as the functions and the forwarder call: one cluster, one bus, one queue. */
 export interface StandInAws {
   readonly url: string;
   /** In the order in which they were taken. */
@@ -57,7 +57,7 @@ export async function startStandInAws(cluster: Cluster): Promise<StandInAws> {
     };
     const fault = skewError(headers["x-amz-date"]) ?? self.faults(call);
     self.calls.push({ ...call, fault });
-    const carryOut = () => carriedOut({ ...call, body, fault }, cluster, self);
+    const carryOut = () => carriedOut({ ...call, url, body, fault }, cluster, self);
     switch (fault?.kind) {
       case "error": {
         const said = errorAnswer(name, fault);
@@ -82,7 +82,10 @@ export async function startStandInAws(cluster: Cluster): Promise<StandInAws> {
 }
 
 function nameOf({ headers, url = "" }: IncomingMessage): AwsCallName | undefined {
+  if (/^\/clusters(\?|$)/.test(url)) return "ListClusters";
   if (url.startsWith("/clusters/")) return "DescribeCluster";
   const target = String(headers["x-amz-target"] ?? "").split(".");
-  return (["ChangeMessageVisibility", "PutEvents", "SendMessage"] as const).find((name) => name === target.at(-1));
+  return (["ChangeMessageVisibility", "PutEvents", "SendMessage", "GetSecretValue"] as const).find(
+    (name) => name === target.at(-1),
+  );
 }

@@ -138,6 +138,8 @@ async function processStart(file: string): Promise<number> {
     OSM_QUEUE_URL: "http://127.0.0.1:1/none",
     OSM_DEAD_LETTER_QUEUE_URL: "http://127.0.0.1:1/none",
     OSM_VISIBILITY_SECONDS: "75",
+    OSM_LEASE_SECONDS: "20",
+    OSM_DEADLINE_SECONDS: "30",
     OSM_CLUSTER_NAME: cluster,
   };
   const child = spawn(process.execPath, [here("load-once.mjs"), file], { env, stdio: ["ignore", "pipe", "inherit"] });

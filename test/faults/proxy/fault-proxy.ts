@@ -18,8 +18,6 @@ export interface FaultProxyOptions {
   readonly address?: string;
   /** Who a client is, and the token by which the server knows him; undefined: his own is passed on. */
   readonly authenticate?: (token: string) => { readonly identity: string; readonly token: string } | undefined;
-  /** The body that the server gets instead. */
-  readonly rewrite?: (request: ApiRequest) => string;
 }
 
 /** Stands between clients and an API server, ends their TLS, and does to their requests what it is told. */
@@ -69,7 +67,7 @@ export async function startFaultProxy(server: ProxiedServer, options: FaultProxy
     const { method = "GET", url = "/", headers } = near;
     const known = options.authenticate?.(headers.authorization?.replace(/^Bearer /, "") ?? "");
     const { pathname, searchParams: query } = new URL(url, server.url);
-    const received: ApiRequest = {
+    const asked: ApiRequest = {
       atMs: Date.now(),
       method,
       path: decodeURIComponent(pathname),
@@ -78,7 +76,6 @@ export async function startFaultProxy(server: ProxiedServer, options: FaultProxy
       body: await text(near),
       port: near.socket.remotePort,
     };
-    const asked = { ...received, body: options.rewrite?.(received) ?? received.body };
     const fault = self.faults(asked);
     const record = (status: number | undefined, answer = "") => exchanges.push({ ...asked, status, answer, fault });
     const passOn = () => send(server.url + url, asked, { ...headers, ...(known && bearer(known.token)) });

@@ -9,6 +9,8 @@ const env = {
   OSM_QUEUE_URL: "https://sqs.eu-central-1.amazonaws.com/1/q",
   OSM_DEAD_LETTER_QUEUE_URL: "https://sqs.eu-central-1.amazonaws.com/1/d",
   OSM_VISIBILITY_SECONDS: "75",
+  OSM_LEASE_SECONDS: "20",
+  OSM_DEADLINE_SECONDS: "30",
   OSM_CLUSTER_NAME: "shop",
   OSM_ACCOUNT_ID: "111122223333",
   OSM_FLEET_ROLES: "",
@@ -30,6 +32,8 @@ test("a whole environment is read", () => {
     queueUrl: env.OSM_QUEUE_URL,
     deadLetterUrl: env.OSM_DEAD_LETTER_QUEUE_URL,
     visibilitySeconds: 75,
+    leaseSeconds: 20,
+    podDeadlineMs: 30_000,
     ownClusters: ["shop"],
     fleetRoles: new Map(),
     clusterRoles: [],
@@ -75,6 +79,13 @@ test("every fault is in one error", () => {
 
 test.each(["0", "-1", "1.5", "43201", ""])("a visibility of %j is refused", (seconds) => {
   expect(() => reconcileSettings({ ...env, OSM_VISIBILITY_SECONDS: seconds })).toThrow(/OSM_VISIBILITY_SECONDS/);
+});
+
+test.each([
+  ["OSM_LEASE_SECONDS", ["0", "21", "2.5", ""]],
+  ["OSM_DEADLINE_SECONDS", ["0", "46", "soon", ""]],
+])("%s is refused as any of %j", (name, wrong) => {
+  for (const seconds of wrong) expect(() => reconcileSettings({ ...env, [name]: seconds })).toThrow(name);
 });
 
 test("a cluster's name that is none is refused", () => {

@@ -36,7 +36,7 @@ describe("the mesh's status tells of pods outside the guarantee", () => {
   });
 
   test("more than are named", () => {
-    expect(statusText(status(27), false)).toMatch(/, 27 pods \(.*\n {2}and 26 more$/s);
+    expect(statusText(status(27), false)).toMatch(/, 27 pods \(.*\n {2}and 26 more: osm egress status --outside$/s);
   });
 
   test("none: not a word", () => {

@@ -36,7 +36,11 @@ interface Run {
 
 async function restart(cluster: RestartCluster, { dryRun = false, timeout = 20, output = "table" }: Run = {}) {
   const { connection } = cluster;
-  const plan = await readRestartPlan(connection, { image, place: meshPlace }, undefined);
+  const plan = await readRestartPlan(
+    connection,
+    { image, place: meshPlace, excludedRanges: [], excludedPorts: [] },
+    undefined,
+  );
   await restartOutdated(connection, plan, { dryRun, timeout, output });
 }
 

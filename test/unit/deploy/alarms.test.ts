@@ -71,6 +71,7 @@ function writtenBy(outcome: PassOutcome): readonly { name: string; dimensions: r
     {
       context: { awsRequestId: "r", getRemainingTimeInMillis: () => 0 },
       metrics,
+      podDeadlineMs: 30_000,
       logger: { info: () => undefined } as never,
       bus: { put: async () => undefined },
     },

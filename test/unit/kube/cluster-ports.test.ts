@@ -116,8 +116,9 @@ test("a pass tells at its end, in one line, what was tried again, and nothing wh
   expect(await ports.leaseNumber()).toBeUndefined();
   expect(lines).toEqual([]);
   ports.end();
-  const first = "GET /apis/coordination.k8s.io/v1/namespaces/osm-system/leases/osm-reconciler: status 503";
-  expect(lines).toEqual([["requests were tried again", { tries: 2, first }]]);
+  const what = "GET /apis/coordination.k8s.io/v1/namespaces/osm-system/leases/osm-reconciler";
+  const troubles = [`${what}: status 503`, `${what}: status 429`];
+  expect(lines).toEqual([["requests were tried again", { tries: 2, troubles }]]);
   ports.end();
   expect(lines.length).toBe(1);
 });

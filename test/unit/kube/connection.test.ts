@@ -63,6 +63,17 @@ test.each(answers)("an answer of %i bytes, at most %s wanted: %i", async (bytes,
   expect((await connection.send({ method: "GET", path: "/", ...bound })).text).toHaveLength(read);
 });
 
+test.each([
+  ["1", 1_000],
+  ["0", 0],
+  ["Fri, 27 Nov 2026 12:00:00 GMT", undefined],
+  [undefined, undefined],
+])("Retry-After %j is %s ms", async (header, retryAfterMs) => {
+  const headers = header === undefined ? {} : { "retry-after": header };
+  const connection = connectionTo(await serve((_, response) => response.writeHead(429, headers).end()), anybody);
+  expect((await connection.send({ method: "GET", path: "/" })).retryAfterMs).toBe(retryAfterMs);
+});
+
 test("a pod that does not stop talking is cut off", async () => {
   let stopped = false;
   const server = await serve((_, response) => {

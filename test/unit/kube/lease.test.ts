@@ -8,8 +8,9 @@ const mark = { [annotations.lookAgain]: "true" };
 async function opened(api = new LeaseApi()) {
   const clock = new ServerClock();
   const seen = () => readLease(api.connection, "osm-system", clock);
-  const lease = (holder: string) => new Lease(api.connection, "osm-system", holder, clock);
-  return { api, seen, mine: lease("me"), other: lease("other") };
+  const lease = (holder: string, seconds?: number) =>
+    new Lease(api.connection, "osm-system", { holder, seconds }, clock);
+  return { api, seen, mine: lease("me"), other: lease("other"), brief: lease("brief", 2) };
 }
 
 /** Taken by "me", who was number 1. */
@@ -81,6 +82,24 @@ describe("expiry, by the API server's clock", () => {
     const renewTime = typeof said === "string" ? said : new Date(api.nowMs - said).toISOString();
     api.write({ holderIdentity: "x", renewTime, leaseDurationSeconds: lasts });
     expect(await seen()).toMatchObject({ holder: "x", expired });
+  });
+
+  test("of a stage's own time: what stands in the Lease, and when it is to be renewed", async () => {
+    const { api, seen, brief } = await opened();
+    expect(await brief.take(await seen(), 0)).toMatchObject({ goodForMs: 2_000 });
+    expect(api.stored?.spec.leaseDurationSeconds).toBe(2);
+    expect((await seen())?.expired).toBe(false);
+    api.nowMs += 4_000;
+    expect((await seen())?.expired).toBe(true);
+  });
+
+  test("who marks another's Lease leaves it its time", async () => {
+    const { api, seen, mine, brief } = await opened();
+    await mine.take(await seen(), 0);
+    const lease = await seen();
+    if (!lease) throw new Error("no Lease");
+    expect(await brief.mark(lease)).toBe(true);
+    expect(api.stored?.spec).toMatchObject({ holderIdentity: "me", leaseDurationSeconds: 20 });
   });
 
   test("a mark, or fifty, is no sign of life", async () => {

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { EgressError } from "#lib/errors.ts";
 import type { KubeConnection, KubeRequest } from "#lib/kube/connection.ts";
 import { patientConnection } from "#lib/kube/patient-connection.ts";
@@ -64,4 +64,34 @@ test.each<readonly [readonly Outcome[], readonly string[]]>([
   const heard: string[] = [];
   await sent("GET", outcomes, (trouble) => heard.push(trouble));
   expect(heard).toEqual(told);
+});
+
+describe("Retry-After", () => {
+  /** One connection that refuses once, and asks to be left alone for so long. @returns when it was asked, in ms */
+  async function askedAt(status: number, retryAfterMs: number): Promise<readonly number[]> {
+    const beganMs = performance.now();
+    const times: number[] = [];
+    const connection: KubeConnection = {
+      server: "",
+      async send() {
+        times.push(performance.now() - beganMs);
+        return { status: times.length === 1 ? status : 200, text: "", serverTimeMs: undefined, retryAfterMs };
+      },
+      stream: () => {
+        throw new Error("nobody streams");
+      },
+    };
+    await patientConnection(connection).send({ method: "PATCH", path: "/" });
+    return times;
+  }
+
+  test.each([429, 503])("of a second, with %i, is kept", async (status) => {
+    const times = await askedAt(status, 1_000);
+    expect(times.length).toBe(2);
+    expect(times[1]).toBeGreaterThan(990);
+  });
+
+  test("that is longer than a Lease in hand bears: not asked again", async () => {
+    expect((await askedAt(429, 2_001)).length).toBe(1);
+  });
 });

@@ -6,6 +6,7 @@ import type { WorkloadKind } from "#lib/rollout/restart/groups.ts";
 
 const metadata = { namespace: "shop", name: "web-1", uid: "u" };
 
+const closed = { open: { ranges: [], ports: [], udp: false } };
 const injected = {
   initContainers: [
     { name: "osm-init", image: "sidecar:1" },
@@ -18,7 +19,7 @@ const injected = {
 describe("a pod's sidecar", () => {
   test.each<[string, object, object | undefined]>([
     ["none", { spec: {} }, { injection: {} }],
-    ["injected", { spec: injected }, { injection: {}, sidecarImages: ["sidecar:1", "sidecar:2"] }],
+    ["injected", { spec: injected }, { injection: {}, sidecarImages: ["sidecar:1", "sidecar:2"], capture: closed }],
     ["merely of the name", { spec: { initContainers: [{ name: "envoy", image: "mine" }] } }, { injection: {} }],
     ["being deleted", { metadata: { ...metadata, deletionTimestamp: "x" }, spec: injected }, undefined],
     [
@@ -80,7 +81,7 @@ describe("a workload", () => {
       "Deployment",
       { template: { spec: injected } },
       {},
-      { wanted: 1, ...none, templateImages: ["sidecar:1", "sidecar:2"] },
+      { wanted: 1, ...none, templateImages: ["sidecar:1", "sidecar:2"], templateCapture: closed },
     ],
     ["paused", "Deployment", { paused: true }, {}, { wanted: 1, ...none, paused: true }],
     [

@@ -10,6 +10,8 @@ const examples: Partial<Record<OutsideReason["code"], readonly string[]>> = {
   NodeVolumes: ["logs"],
   ExcludesRanges: ["10.0.0.0/8"],
   ExcludesPorts: ["6379"],
+  ForeignSidecar: ["envoy command"],
+  OutdatedCapture: ["10.0.0.0/8", "port 6379"],
   OwnNameServers: ["198.51.100.1"],
 };
 

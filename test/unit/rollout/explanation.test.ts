@@ -10,7 +10,7 @@ const shop: InjectionNamespace = {
   annotations: { [annotations.injection]: "enabled" },
 };
 const capture = { excludedRanges: [], excludedPorts: [], allowsUdp: false };
-const sidecar = { image: "s:1", capture, outside: [] };
+const sidecar = { image: "s:1", capture, outside: [], injected: undefined };
 const off = `off-${"0".repeat(32)}`;
 const on = `on-${"0".repeat(32)}`;
 const answered = {
@@ -27,7 +27,13 @@ function pod(difference: Partial<ExplainedPod> = {}): ExplainedPod {
 
 /** Of a verified pod inside the guarantee. */
 function told(difference: Partial<ExplanationFacts> = {}): Explanation {
-  const facts = { pod: pod({ sidecar }), namespace: shop, place: meshPlace, installedImage: "s:1", check: answered };
+  const facts = {
+    pod: pod({ sidecar }),
+    namespace: shop,
+    place: meshPlace,
+    installed: { image: "s:1" },
+    check: answered,
+  };
   return explanation({ ...facts, ...difference });
 }
 
@@ -99,7 +105,7 @@ describe("its sidecar", () => {
   });
 
   test("of another image than new pods get", () => {
-    const old = told({ installedImage: "s:2" });
+    const old = told({ installed: { image: "s:2" } });
     expect(old.sidecar).toMatchObject({ image: "s:1", installedImage: "s:2" });
     expect(explanationText(old)).toContain("s:1, while new pods get s:2: osm restart --outdated");
   });
@@ -148,7 +154,9 @@ describe("outside the guarantee", () => {
 test("as a person reads it", () => {
   const outside = [{ code: "MayEscalate", containers: ["app"] }] as const;
   const open = { excludedRanges: ["10.0.0.0/8"], excludedPorts: ["6379", "5432"], allowsUdp: true };
-  const text = explanationText(told({ pod: pod({ sidecar: { image: "s:1", capture: open, outside } }) }));
+  const text = explanationText(
+    told({ pod: pod({ sidecar: { image: "s:1", capture: open, outside, injected: undefined } }) }),
+  );
   expect(text.split("\n")).toEqual([
     "Pod shop/web-1",
     "  in mesh    yes: namespace shop belongs to mesh osm",

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { annotations } from "#lib/mesh/names.ts";
 import { type SurveyedPod, surveyedLists } from "#lib/rollout/drift/survey.ts";
-import type { ObservedPod } from "#lib/rollout/observation.ts";
-import { nextOutside, withoutSidecar } from "#lib/rollout/outside-guarantee.ts";
+import type { InjectedParts, ObservedPod } from "#lib/rollout/observation.ts";
+import { type InstalledMesh, nextOutside, sidecarReasons, withoutSidecar } from "#lib/rollout/outside-guarantee.ts";
 import type { OutsidePod, RolloutStatus } from "#lib/rollout/status.ts";
 import { podSeen } from "../../scripted/world-at-rest.ts";
 import { survey } from "./drift/surveys.ts";
@@ -22,6 +22,61 @@ function uninjected(name: string, difference: Partial<SurveyedPod> = {}): Survey
 }
 
 const names = (pods: readonly OutsidePod[]) => pods.map(({ pod }) => pod);
+
+describe("a sidecar that is not as the mesh makes it", () => {
+  const image = "registry:5000/osm-egress/sidecar:2";
+  const open = { ranges: [], ports: [], udp: false };
+  const mesh = { image, excludedRanges: ["10.0.0.0/8"], excludedPorts: [443] };
+  const told = (difference: Partial<InjectedParts>, than: InstalledMesh = mesh) =>
+    sidecarReasons({ images: [image, image], foreign: [], hasOurArguments: true, open, ...difference }, than).map(
+      ({ code, what }) => [code, what],
+    );
+
+  test.each<[string, Partial<InjectedParts>, readonly (readonly [string, readonly string[]])[]]>([
+    ["as it is", {}, []],
+    ["an older version of ours", { images: Array(2).fill("registry:5000/osm-egress/sidecar:1") }, []],
+    ["the same by its digest", { images: Array(2).fill("registry:5000/osm-egress/sidecar@sha256:12") }, []],
+    [
+      "somebody's image",
+      { images: [image, "evil/osm-egress/sidecar:2"] },
+      [["ForeignSidecar", ["image evil/osm-egress/sidecar:2"]]],
+    ],
+    ["no image", { images: ["", image] }, [["ForeignSidecar", ["image none"]]]],
+    ["another command", { foreign: ["envoy command"] }, [["ForeignSidecar", ["envoy command"]]]],
+    ["other arguments", { hasOurArguments: false }, [["ForeignSidecar", ["envoy args"]]]],
+    [
+      "another version's arguments",
+      { hasOurArguments: false, images: Array(2).fill("registry:5000/osm-egress/sidecar:1") },
+      [],
+    ],
+    ["the mesh's exclusions", { open: { ranges: ["10.0.0.0/8"], ports: ["443"], udp: false } }, []],
+    [
+      "exclusions that the mesh has not",
+      { open: { ranges: ["10.0.0.0/8", "192.0.2.0/24"], ports: ["80"], udp: true } },
+      [["OutdatedCapture", ["192.0.2.0/24", "port 80", "UDP"]]],
+    ],
+    [
+      "what its annotations say",
+      {
+        open: { ranges: ["192.0.2.0/24"], ports: ["80"], udp: true },
+        own: { ranges: ["192.0.2.0/24"], ports: ["80"], udp: true },
+      },
+      [],
+    ],
+  ])("%s", (_what, difference, reasons) => expect(told(difference)).toEqual(reasons));
+
+  test("nothing is compared with what is not known", () => {
+    const everything = { images: ["a", "b"], hasOurArguments: false, open: { ...open, ranges: ["0.0.0.0/0"] } };
+    expect(told(everything, {})).toEqual([]);
+  });
+
+  test("counted and named in the status, after what its containers are named for", () => {
+    const injectedParts = { images: [image, image], foreign: ["envoy env"], hasOurArguments: true, open };
+    const pod = podSeen({ name: "web-1", outside: root, injected: injectedParts });
+    const { count, pods } = nextOutside({}, [{ pod }], undefined, mesh);
+    expect([count, pods[0]?.reasons.map(({ code }) => code)]).toEqual([1, ["KeepsCapabilities", "ForeignSidecar"]]);
+  });
+});
 
 describe("injected pods", () => {
   test("none outside", () => {

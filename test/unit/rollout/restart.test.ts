@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import type { InjectionNamespace } from "#lib/mesh/injection-rule.ts";
 import { annotations, labels, meshPlace } from "#lib/mesh/names.ts";
+import type { Exclusions } from "#lib/rollout/observation.ts";
 import { groupPods, podsOfWorkload } from "#lib/rollout/restart/groups.ts";
-import { type Controller, outdatedPods, type SidecarPod } from "#lib/rollout/restart/outdated.ts";
+import { type Controller, outdatedPods, type SidecarPod, type WantedSidecar } from "#lib/rollout/restart/outdated.ts";
 import { obstacle, plainRemedy, rolloutState, type Workload } from "#lib/rollout/restart/workload.ts";
 
 const image = "registry/osm-egress/sidecar:2";
@@ -22,6 +23,8 @@ function controller(kind: string, name: string, apiVersion = "apps/v1"): Control
   return { apiVersion, kind, name, uid: `${kind}-${name}` };
 }
 
+const installed: WantedSidecar = { image, place: meshPlace, excludedRanges: [], excludedPorts: [] };
+
 describe("outdated", () => {
   const namespaces = new Map([inMesh, left].map((it) => [it.name, it]));
   test.each<[string, Partial<SidecarPod>, string | null | undefined]>([
@@ -37,9 +40,44 @@ describe("outdated", () => {
     ["another Envoy alone", { sidecarImages: [image, older] }, older],
     ["another, in a namespace that has left", { namespace: "left", sidecarImages: [older, older] }, older],
   ])("%s", (_what, difference, found) => {
-    const outdated = outdatedPods([pod("web-1", difference)], namespaces, { image, place: meshPlace });
+    const outdated = outdatedPods([pod("web-1", difference)], namespaces, installed);
     expect(outdated.map((it) => it.found ?? null)).toEqual(found === undefined ? [] : [found]);
   });
+
+  test.each<[string, Partial<Exclusions>, boolean]>([
+    ["as the mesh has it, in another order", {}, false],
+    ["an exclusion that was withdrawn", { ranges: ["192.0.2.0/24", "10.0.0.0/8", "172.16.0.0/12"] }, true],
+    ["without one that came later", { ranges: ["10.0.0.0/8"] }, true],
+    ["another port", { ports: ["6379", "5432"] }, true],
+    ["no port", { ports: [] }, true],
+    ["UDP", { udp: true }, true],
+  ])("the installed sidecar, captured %s", (_what, difference, isOutdated) => {
+    const open = { ranges: ["192.0.2.0/24", "10.0.0.0/8"], ports: ["6379"], udp: false, ...difference };
+    const excluding = { ...installed, excludedRanges: ["10.0.0.0/8", "192.0.2.0/24"], excludedPorts: [6379] };
+    const outdated = outdatedPods(
+      [pod("web-1", { sidecarImages: [image, image], capture: { open } })],
+      namespaces,
+      excluding,
+    );
+    expect(outdated.map(({ found, hasOtherExclusions }) => [found, hasOtherExclusions])).toEqual(
+      isOutdated ? [[image, true]] : [],
+    );
+  });
+});
+
+test("what the pod wishes for itself is no reason, also where the mesh has it too", () => {
+  const open = { ranges: ["192.0.2.0/24"], ports: ["6379"], udp: true };
+  const own = { ranges: ["192.0.2.0/24"], ports: ["6379"], udp: true };
+  const outdated = (mesh: Partial<typeof installed>, given: Partial<typeof own> = {}) =>
+    outdatedPods(
+      [pod("web-1", { sidecarImages: [image, image], capture: { open, own: { ...own, ...given } } })],
+      new Map(),
+      { ...installed, ...mesh },
+    ).length;
+  expect(outdated({})).toBe(0);
+  expect(outdated({ excludedRanges: ["192.0.2.0/24"] })).toBe(0);
+  expect(outdated({}, { udp: false })).toBe(1);
+  expect(outdated({}, { ports: [] })).toBe(1);
 });
 
 describe("groups", () => {
@@ -126,7 +164,7 @@ const settled: Workload = {
   available: 3,
 };
 
-const wantedSidecar = { image: "sidecar:2", place: meshPlace };
+const wantedSidecar = { image: "sidecar:2", place: meshPlace, excludedRanges: [], excludedPorts: [6379] };
 
 describe("what stands in the way of a restart", () => {
   test.each<[string, Partial<Workload>, InjectionNamespace, string | undefined]>([
@@ -152,6 +190,16 @@ describe("what stands in the way of a restart", () => {
     expect(found).toBe(
       has && `the API server does not inject, and its pod template has ${has}: osm inject -f FILE | kubectl apply -f -`,
     );
+  });
+
+  test.each<[readonly string[], string | undefined]>([
+    [["6379"], undefined],
+    [[], "the API server does not inject, and its pod template has other exclusions than the mesh: osm inject"],
+  ])("where the API server does not inject, and the capture in its template excludes ports %j", (ports, expected) => {
+    const templateCapture = { open: { ranges: [], ports, udp: false } };
+    const workload = { ...settled, templateImages: ["sidecar:2", "sidecar:2"], templateCapture };
+    expect(obstacle(workload, inMesh, wantedSidecar, false)?.slice(0, expected?.length)).toBe(expected);
+    expect(obstacle(workload, inMesh, wantedSidecar, true)).toBeUndefined();
   });
 
   test("what wants no sidecar is told before what cannot get one", () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { deadlineMs } from "#lib/rollout/pod-checks.ts";
+import { defaultPodDeadlineMs as podDeadlineMs } from "#lib/rollout/pod-checks.ts";
 import type { RolloutStatus } from "#lib/rollout/status.ts";
 import { type CheckedPod, type Tally, tallyOf } from "#lib/rollout/tally.ts";
 import { nowMs, podSeen } from "../../scripted/world-at-rest.ts";
@@ -23,18 +23,23 @@ const rows: readonly Row[] = [
   ["trusted", { state: "trusted" }, {}, {}],
   ["verified", { state: verified }, {}, {}],
   ["not asked", { state: "not-asked" }, { pending: [name] }, {}],
-  ["silent in its last ms", { state: silent, sinceMs: nowMs - deadlineMs + 1 }, { pending: [name] }, {}],
-  ["silent beyond it", { state: silent, sinceMs: nowMs - deadlineMs }, { excused: [name] }, {}],
+  ["silent in its last ms", { state: silent, sinceMs: nowMs - podDeadlineMs + 1 }, { pending: [name] }, {}],
+  ["silent beyond it", { state: silent, sinceMs: nowMs - podDeadlineMs }, { excused: [name] }, {}],
   [
     "different in its last ms",
-    { state: differs, sinceMs: nowMs - deadlineMs + 1 },
+    { state: differs, sinceMs: nowMs - podDeadlineMs + 1 },
     { pending: [name], unverified: [name] },
     {},
   ],
-  ["different beyond it", { state: differs, sinceMs: nowMs - deadlineMs }, { wrong: [name], unverified: [name] }, {}],
+  [
+    "different beyond it",
+    { state: differs, sinceMs: nowMs - podDeadlineMs },
+    { wrong: [name], unverified: [name] },
+    {},
+  ],
   [
     "rejected beyond it",
-    { state: { kind: "rejected", egress: undefined }, sinceMs: nowMs - deadlineMs },
+    { state: { kind: "rejected", egress: undefined }, sinceMs: nowMs - podDeadlineMs },
     { wrong: [name], unverified: [name] },
     {},
   ],
@@ -85,7 +90,7 @@ test.each<readonly [string, CheckedPod["state"], number, readonly string[]]>([
   ["nothing, its time over", silent, 0, []],
 ])("a sidecar that says %s: whether its switch is still waited for", (_, state, sinceMs, offValue) => {
   const pod: CheckedPod = { pod: podSeen(), state, sinceMs, suspect: true };
-  const tally = tallyOf([pod], {}, target, nowMs);
+  const tally = tallyOf([pod], {}, target, { nowMs, podDeadlineMs });
   expect(tally.offValue).toEqual(offValue);
   const isKnown = typeof state !== "string" && "egress" in state && state.egress === target.egress;
   expect(tally.switched).toBe(isKnown ? 1 : 0);
@@ -107,7 +112,10 @@ test.each<readonly [string, number, CheckedPod["state"], number, RolloutStatus, 
   ["after an earlier move", switchedMs + 1, silent, nowMs, moved(true), [name]],
 ])("a sidecar that started %s: whether its switch is still waited for", (_, startedMs, state, sinceMs, before, off) => {
   const pod = podSeen({ sidecarStartedAtMs: startedMs });
-  const { offValue, pending, wrong } = tallyOf([{ pod, state, sinceMs, suspect: true }], before, target, nowMs);
+  const { offValue, pending, wrong } = tallyOf([{ pod, state, sinceMs, suspect: true }], before, target, {
+    nowMs,
+    podDeadlineMs,
+  });
   expect(offValue).toEqual(off);
   // Whoever differs keeps Converged False all the same.
   expect([...pending, ...wrong]).toEqual([name]);
@@ -119,14 +127,14 @@ test("a sidecar that is going is waited for until it is asked, and its switch is
     [{ pod, state: "not-asked", sinceMs: nowMs, suspect: true }],
     moved(false),
     target,
-    nowMs,
+    { nowMs, podDeadlineMs },
   );
   expect({ offValue, pending }).toEqual({ offValue: [], pending: [name] });
 });
 
 test.each(rows)("one sidecar, %s", (_, difference, expected, before) => {
   const pod: CheckedPod = { pod: podSeen(), state: "trusted", sinceMs: nowMs, suspect: false, ...difference };
-  const { pending, wrong, excused, unverified, uncut } = tallyOf([pod], before, target, nowMs);
+  const { pending, wrong, excused, unverified, uncut } = tallyOf([pod], before, target, { nowMs, podDeadlineMs });
   expect({ pending, wrong, excused, unverified, uncut }).toEqual({
     pending: [],
     wrong: [],
@@ -138,12 +146,12 @@ test.each(rows)("one sidecar, %s", (_, difference, expected, before) => {
 });
 
 test.each([
-  [deadlineMs - 1, 0, "OtherVersion: runs other"],
-  [deadlineMs, 1, "Rejected: Envoy refused the configuration"],
+  [podDeadlineMs - 1, 0, "OtherVersion: runs other"],
+  [podDeadlineMs, 1, "Rejected: Envoy refused the configuration"],
 ])("one that refused something before it was asked, %i ms on, is rejected %i times", (ms, rejected, reason) => {
   const state = { ...differs, hasRefused: true };
   const pod: CheckedPod = { pod: podSeen(), state, sinceMs: nowMs - ms, suspect: true };
-  const { counts, lagging } = tallyOf([pod], {}, target, nowMs);
+  const { counts, lagging } = tallyOf([pod], {}, target, { nowMs, podDeadlineMs });
   expect([counts.rejected, lagging]).toEqual([rejected, [{ pod: name, reason }]]);
 });
 
@@ -157,7 +165,7 @@ test("everybody is counted once, and who lags is named in order", () => {
       suspect: false,
     }),
   );
-  const { counts, lagging, switched } = tallyOf(checked, {}, target, nowMs);
+  const { counts, lagging, switched } = tallyOf(checked, {}, target, { nowMs, podDeadlineMs });
   expect(switched).toBe(2);
   expect(counts).toEqual({ total: 6, verified: 2, rejected: 1, unreachable: 1 });
   expect(lagging.map(({ pod }) => pod)).toEqual(["shop/web-5", "shop/web-6", "shop/web-7"]);

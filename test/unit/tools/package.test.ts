@@ -50,6 +50,12 @@ test.each<readonly [fault: string, id: string, property: string, value: unknown]
     undefined,
   ],
   [
+    "ReconcileEventSourceMappingSQSQueue: OSM_VISIBILITY_SECONDS: must be more than the function's 60 s: a live pass would get a twin",
+    "ReconcileLambdaFunction",
+    "Environment",
+    { Variables: { OSM_VISIBILITY_SECONDS: "60", OSM_LEASE_SECONDS: "20", OSM_DEADLINE_SECONDS: "30" } },
+  ],
+  [
     "CheckDashdriftLambdaFunction: called asynchronously, without dead letters",
     "CheckDashdriftLambdaFunction",
     "DeadLetterConfig",

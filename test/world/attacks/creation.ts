@@ -44,16 +44,21 @@ function neverRuns(way: string, name: string, spec: object, more: Readonly<Recor
     way,
     because: "Not injected, and the kubelet does not run it",
     async attempt({ admin, mallory }) {
-      const asked = { nodeName, restartPolicy: "Never", ...spec };
-      await must(mallory(["create", "-f", "-"], shopPod(name, asked, more)));
-      const isOver = async () => {
-        const said = await admin(["get", "pod", name, "-n", shop, "-o", "json"]);
-        return said.stderr.includes("NotFound")
-          ? "gone"
-          : /"phase": "(Failed|Running|Succeeded)"/.exec(said.stdout)?.[1];
-      };
-      const end = await eventually(`the kubelet has decided on pod ${name}`, isOver, { withinMs: 30_000 });
-      return { got: end !== "Failed" && end !== "gone", control: true };
+      /** @returns whether the kubelet runs a pod that is bound to its node by whoever creates it */
+      async function runs(pod: string, special: object, annotations: Readonly<Record<string, string>>) {
+        const asked = { nodeName, restartPolicy: "Never", ...special };
+        await must(mallory(["create", "-f", "-"], shopPod(pod, asked, annotations)));
+        const decided = async () => {
+          const said = await admin(["get", "pod", pod, "-n", shop, "-o", "json"]);
+          return said.stderr.includes("NotFound")
+            ? "gone"
+            : /"phase": "(Failed|Running|Succeeded)"/.exec(said.stdout)?.[1];
+        };
+        const end = await eventually(`the kubelet has decided on pod ${pod}`, decided, { withinMs: 60_000 });
+        await admin(["delete", "pod", pod, "-n", shop, "--wait=false", "--ignore-not-found"]);
+        return end !== "Failed" && end !== "gone";
+      }
+      return { got: await runs(name, spec, more), control: await runs(`${name}-plain`, {}, {}) };
     },
   };
 }

@@ -113,6 +113,21 @@ export const entering: Family = {
       "pod updates may not change fields",
       "The API server: it is immutable",
     ),
+    commanding(
+      "The sidecar of a running pod starved",
+      [
+        "patch",
+        "pod",
+        plain,
+        "--subresource=resize",
+        "-p",
+        JSON.stringify({
+          spec: { initContainers: [{ name: sidecar.container, resources: { limits: { memory: "16Mi" } } }] },
+        }),
+      ],
+      "pods/resize",
+      "RBAC: `edit` has no `pods/resize`. Whoever has it can make a pod unreachable, not open: the capture stands without Envoy",
+    ),
     {
       verdict: "contained",
       way: "Envoy killed by a container that shares its processes, and the time until it is back",

@@ -42,18 +42,18 @@ export interface Tried {
   readonly control: boolean;
 }
 
-interface Done extends Way {
+interface Done<T> extends Way {
   readonly pod?: AttackPod;
   /** With the pods, before they are waited for. */
   readonly prepare?: (ground: Ground) => Promise<unknown>;
-  readonly attempt: (ground: Ground) => Promise<Tried>;
+  readonly attempt: (ground: Ground) => Promise<T>;
 }
 
-export interface Contained extends Done {
+export interface Contained extends Done<Tried> {
   readonly verdict: "contained";
 }
 
-export interface Outside extends Done {
+export interface Outside extends Done<Tried> {
   readonly verdict: "outside";
   readonly pod: AttackPod;
   /** What the status says of the pod. */
@@ -62,7 +62,7 @@ export interface Outside extends Done {
   readonly strictly?: (ground: Ground) => Promise<Said>;
 }
 
-export interface Beyond extends Done {
+export interface Beyond extends Done<Pick<Tried, "got">> {
   readonly verdict: "beyond";
 }
 

@@ -1,10 +1,9 @@
 import { expect, test } from "vitest";
 import { functionAt } from "#test/aws/function-processes.ts";
-import { someOf } from "#test/counts.ts";
 import { eventually } from "#test/eventually.ts";
 import { stepOf } from "#test/faults/proxy/api-step.ts";
 import { digestsNow } from "#test/faults/proxy/digests-now.ts";
-import { type NamedStep, namedSteps } from "#test/faults/proxy/named-steps.ts";
+import type { NamedStep } from "#test/faults/proxy/named-steps.ts";
 import { breachesIn, takenOfTheDead, writesIn } from "#test/faults/proxy/write-journal.ts";
 import { isOn } from "../expect-status.ts";
 import { patchConfig } from "../mesh-pods.ts";
@@ -12,20 +11,18 @@ import type { MeshWorld } from "../mesh-world.ts";
 import { runningVersions } from "../sidecars.ts";
 import type { Stage } from "./struck-forwarder.ts";
 
-/** Its message is away for 25 s, and whoever takes over needs a few more. */
-const takenOverWithinMs = 60_000;
 /** So long nobody has ended: then nobody is about to. */
 const quietMs = 2_000;
 
 /** A write that it has sent reaches the API server when its successor has long written there. */
-const underWay: NamedStep = ["with a write on its way", "write ConfigMap", "before"];
+export const underWay: NamedStep = ["with a write on its way", "write ConfigMap", "before"];
 
 /**
  * A function frozen at a named step, as Lambda may do it, and woken when whoever took over has ended. Meanwhile the switch is
  * moved back, so that whatever it still wants to write is wrong.
  */
-export function frozenSuite(theStage: () => Stage): void {
-  test.each([underWay, ...someOf(namedSteps)])(
+export function frozenSuite(theStage: () => Stage, steps: readonly NamedStep[], takenOverWithinMs: number): void {
+  test.each(steps)(
     "a function frozen %s, and woken when its successor has ended: what it still writes is refused",
     async (_name, step, when) => {
       const { mesh, proxy, admin } = theStage();
