@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { overtaken } from "#lib/kube/objects.ts";
-import { someOf } from "#test/counts.ts";
+import { isFull, someOf } from "#test/counts.ts";
 import { type StepName, stepOf } from "#test/faults/proxy/api-step.ts";
 import { nth } from "#test/faults/proxy/fault.ts";
 import { namedSteps as everyStep } from "#test/faults/proxy/named-steps.ts";
@@ -22,6 +22,11 @@ const cases = everyStep.flatMap(
 );
 const some = someOf(cases);
 const those = (how: "killed" | "frozen") => some.filter((one) => one.how === how).map(({ step }) => step);
+
+/** Its own calls to AWS: the first, the look-up of its cluster, and what it tells. */
+const awsSteps = (["ChangeMessageVisibility", "DescribeCluster", "PutEvents"] as const).flatMap((name) =>
+  (["before", "after"] as const).map((when) => [when, name] as const),
+);
 
 const leaseSeconds = 1;
 /** The API server's clock is told in whole seconds. */
@@ -58,6 +63,31 @@ export function namedSteps(of: () => Rig): void {
       expect(wayOf(rig, before)).toEqual(wantedWay(!before.egress));
       expect(await writesOfOneMore()).toEqual([]);
     });
+
+    test.each(isFull ? awsSteps : someOf(awsSteps))(
+      "killed %s its %s is carried out: another process ends it",
+      async (when, name) => {
+        const before = await rest(rig);
+        const first = await rig.startFunction("first");
+        let isStruck = false;
+        rig.aws.faults = (call) => {
+          if (isStruck || call.name !== name || call.sender !== "first") return undefined;
+          isStruck = true;
+          const meet = async () => {
+            await first.kill();
+            return "drop" as const;
+          };
+          return { kind: "meet", when, meet };
+        };
+        const message = new Message("change", await setEgress(rig.admin, !before.egress));
+        expect(await message.deliverTo(first)).toBe("killed");
+        await sleep(expiredMs);
+        await message.untilDone(second);
+        expect(await endOf(rig)).toEqual(wantedEnd(!before.egress));
+        expect(wayOf(rig, before)).toEqual(wantedWay(!before.egress));
+        expect(await writesOfOneMore()).toEqual([]);
+      },
+    );
 
     test.each(those("frozen"))("frozen %s, and woken when its successor has ended", async (_name, step, when) => {
       await wokenAt(step, when);
