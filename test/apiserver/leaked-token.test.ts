@@ -57,17 +57,21 @@ async function current(path: string, change: unknown): Promise<object> {
 }
 
 describe("with a reconciler's token one can", () => {
-  test.each(possible)("$use", async ({ request }) => {
-    const body = request.method === "PUT" ? await current(request.path, request.body) : request.body;
-    const { status, text } = await leaked.send({ ...request, body });
-    expect([status, text]).toEqual([expect.toSatisfy((code) => code === 200 || code === 201), expect.anything()]);
+  test.each(possible)("$use", async ({ request, more = [] }) => {
+    for (const one of [request, ...more]) {
+      const body = one.method === "PUT" ? await current(one.path, one.body) : one.body;
+      const { status, text } = await leaked.send({ ...one, body });
+      expect([status, text]).toEqual([expect.toSatisfy((code) => code === 200 || code === 201), expect.anything()]);
+    }
   });
 });
 
 describe("with a reconciler's token one cannot", () => {
-  test.each(impossible)("$use", async ({ request, says }) => {
-    const refused = await leaked.send(request);
-    expect([refused.status, messageOf(refused)]).toEqual([403, expect.stringContaining(says)]);
+  test.each(impossible)("$use", async ({ request, more = [], says }) => {
+    for (const one of [request, ...more]) {
+      const refused = await leaked.send(one);
+      expect([one.path, refused.status, messageOf(refused)]).toEqual([one.path, 403, expect.stringContaining(says)]);
+    }
   });
 
   test.each([

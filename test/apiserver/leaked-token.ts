@@ -11,6 +11,8 @@ export const pod = "subject";
 export interface LeakedUse {
   readonly use: string;
   readonly request: KubeRequest;
+  /** What else the words say, each tried as well. */
+  readonly more?: readonly KubeRequest[];
 }
 
 export interface Possible extends LeakedUse {
@@ -58,6 +60,8 @@ const binding = {
   roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "cluster-admin" },
   subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "Group", name: "osm:reconcilers" }],
 };
+const eviction = { apiVersion: "policy/v1", kind: "Eviction", metadata: { name: pod, namespace: shop } };
+const owner = { apiVersion: "v1", kind: "ConfigMap", name: "osm-config", uid: "0" };
 const meshInjection = (spec: object) => merging(`${own}/meshinjections/osm-config`, { spec });
 
 /** With the reconciler's own rights, and nothing more. */
@@ -90,7 +94,7 @@ export const possible: readonly Possible[] = [
   {
     use: "Exclude everything from the capture of pods that are created from then on",
     request: meshInjection({ excludedRanges: ["0.0.0.0/0"] }),
-    seen: "The next pass puts it back, without a word. Pods from in between show it in `osm-init`'s arguments: restart those",
+    seen: "The next pass puts it back, without a word. Pods from in between are outside the guarantee (`OutdatedCapture`): `osm restart --outdated`",
   },
   {
     use: "Say anything in the rollout's status",
@@ -111,6 +115,7 @@ export const possible: readonly Possible[] = [
   {
     use: "Read every pod's spec, and the names of all namespaces, Services and accounts",
     request: get("/api/v1/pods"),
+    more: [get("/api/v1/namespaces"), get("/api/v1/services"), get("/api/v1/serviceaccounts")],
     seen: "Keep secrets out of `env` values",
   },
 ];
@@ -134,14 +139,20 @@ export const impossible: readonly Impossible[] = [
   {
     use: "Enter pods: `exec`, `attach`, `port-forward`, ephemeral containers",
     by: "RBAC",
-    says: 'cannot create resource "pods/exec"',
+    says: 'resource "pods/',
     request: { method: "POST", path: `${inShop}/pods/${pod}/exec`, query: { command: "id", container: "app" } },
+    more: [
+      { method: "POST", path: `${inShop}/pods/${pod}/attach`, query: { container: "app" } },
+      { method: "POST", path: `${inShop}/pods/${pod}/portforward` },
+      merging(`${inShop}/pods/${pod}/ephemeralcontainers`, { spec: { ephemeralContainers: [] } }),
+    ],
   },
   {
     use: "Delete or evict pods",
     by: "RBAC",
-    says: "cannot delete resource",
+    says: 'resource "pods',
     request: { method: "DELETE", path: `${inShop}/pods/${pod}`, query: { dryRun: "All" } },
+    more: [posting(`${inShop}/pods/${pod}/eviction`, eviction)],
   },
   {
     use: "Change a pod's image, or anything else of its spec",
@@ -151,12 +162,16 @@ export const impossible: readonly Impossible[] = [
       ...merging(`${inShop}/pods/${pod}`, { spec: { containers: [{ name: "app", image: "evil:1" }] } }),
       contentType: "application/strategic-merge-patch+json",
     },
+    more: [merging(`${inShop}/pods/${pod}`, { spec: { activeDeadlineSeconds: 5 } })],
   },
   {
     use: "Change its labels, owners or other annotations",
     by: byPolicy,
     says: `only annotation ${annotations.poke} may change`,
     request: merging(`${inShop}/pods/${pod}`, { metadata: { labels: { app: "x" } } }),
+    more: [{ annotations: { other: "x" } }, { ownerReferences: [owner] }].map((metadata) =>
+      merging(`${inShop}/pods/${pod}`, { metadata }),
+    ),
   },
   {
     use: "Fill a pod's annotations, so that nobody else can write one",
@@ -204,10 +219,11 @@ export const impossible: readonly Impossible[] = [
     request: meshInjection({ images: { sidecar: "evil:1" } }),
   },
   {
-    use: "Change the rollout's strategy, or delete it",
+    use: "Change the rollout's spec, or delete it",
     by: "RBAC",
-    says: "cannot patch resource",
+    says: 'resource "egressrollouts"',
     request: merging(`${own}/egressrollouts/osm-config`, { spec: { drift: "detect" } }),
+    more: [{ method: "DELETE", path: `${own}/egressrollouts/osm-config`, query: { dryRun: "All" } }],
   },
   {
     use: "Take another's Lease",

@@ -89,6 +89,12 @@ test.each([
 ])("a request from %s is a dead letter, and the log names the field", async (source, problem) => {
   const id = await putEvent(aws, aws.credentials.operator, source, "Egress Reconcile Requested", { cluster: "shop" });
   expect(await deadLetterOf(id)).toMatchObject({ reason: "event-malformed", problem });
+  const [field] = problem.split(":");
+  const names = async () =>
+    (await aws.logs("reconcile")).some(
+      ({ fields }) => fields?.["message"] === "event malformed" && fields["field"] === field,
+    );
+  await eventually("the log names it", names, { withinMs: 20_000 });
 });
 
 test("a request that cannot be understood is a dead letter that osm shows, and sends back when told to", async () => {

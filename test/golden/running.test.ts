@@ -150,7 +150,7 @@ test("routes say their version too, where a chain refers to them, and count what
   await expect.poll(async () => (await running.ask()).says.routes, { timeout: 5_000 }).toBe(good.digest);
   expect((await running.ask()).says.refusedUpdates).toBe(0);
   await running.put({ ...good.files, "lds.json": lds, "rds.json": `{"version_info":"x","resources":[{}]}` });
-  await expect.poll(async () => (await running.ask()).says.refusedUpdates).toBeGreaterThan(0);
+  await expect.poll(async () => (await running.ask()).says.refusedUpdates, { timeout: 5_000 }).toBeGreaterThan(0);
   expect((await running.ask()).says.routes).toBe(good.digest);
 });
 

@@ -6,7 +6,7 @@ import { type StepName, stepOf } from "#test/faults/proxy/api-step.ts";
 import { nth } from "#test/faults/proxy/fault.ts";
 import { namedSteps as everyStep } from "#test/faults/proxy/named-steps.ts";
 import { writesIn } from "#test/faults/proxy/write-journal.ts";
-import { endOf, refusedWrites, rest, wantedEnd, wantedWay, wayOf } from "./at-rest.ts";
+import { endOf, idsIn, refusedWrites, rest, wantedEnd, wantedWay, wayOf } from "./at-rest.ts";
 import type { FunctionProcess } from "./function-process.ts";
 import { Message } from "./message.ts";
 import type { Rig } from "./rig.ts";
@@ -58,7 +58,9 @@ export function namedSteps(of: () => Rig): void {
       const message = new Message("change", await setEgress(rig.admin, !before.egress));
       expect(await message.deliverTo(first)).toBe("killed");
       await sleep(expiredMs);
+      const said = second.log.length;
       await message.untilDone(second);
+      expect(idsIn([...first.log, ...second.log.slice(said)])).toEqual([message.id]);
       expect(await endOf(rig)).toEqual(wantedEnd(!before.egress));
       expect(wayOf(rig, before)).toEqual(wantedWay(!before.egress));
       expect(await writesOfOneMore()).toEqual([]);
@@ -82,7 +84,9 @@ export function namedSteps(of: () => Rig): void {
         const message = new Message("change", await setEgress(rig.admin, !before.egress));
         expect(await message.deliverTo(first)).toBe("killed");
         await sleep(expiredMs);
+        const said = second.log.length;
         await message.untilDone(second);
+        expect(idsIn([...first.log, ...second.log.slice(said)])).toEqual([message.id]);
         expect(await endOf(rig)).toEqual(wantedEnd(!before.egress));
         expect(wayOf(rig, before)).toEqual(wantedWay(!before.egress));
         expect(await writesOfOneMore()).toEqual([]);

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { eventually } from "#test/eventually.ts";
 import { stepOf } from "#test/faults/proxy/api-step.ts";
 import { nth } from "#test/faults/proxy/fault.ts";
-import { endOf, rest, wantedEnd, wantedWay, wayOf } from "./at-rest.ts";
+import { endOf, idsIn, rest, wantedEnd, wantedWay, wayOf } from "./at-rest.ts";
 import { Message } from "./message.ts";
 import type { Rig } from "./rig.ts";
 import { setEgress } from "./small-mesh.ts";
@@ -45,6 +45,9 @@ export function serverRestarted(of: () => Rig): void {
         expect(await endOf(rig)).toEqual(wantedEnd(!before.egress));
         expect(wayOf(rig, before)).toEqual(wantedWay(!before.egress));
         expect(restarted).toBeDefined();
+        // From the forwarder's line to the function's.
+        const forwarded = forwarder.log.find((line) => line["resourceVersion"] === version);
+        expect(idsIn(process.log)).toEqual([forwarded?.correlationId]);
 
         const after = await rest(rig);
         const next = await setEgress(admin, before.egress);

@@ -137,7 +137,10 @@ async function callUntilTold(
 }
 
 describe.each(functions)("$name", (one) => {
-  const every = one.calls.flatMap(awsCasesOf);
+  // Of what only reads it makes no difference whether it was carried out, and silence takes its time.
+  const every = one.calls
+    .flatMap(awsCasesOf)
+    .filter(({ name, fault }) => name === "PutEvents" || fault.kind !== "hang" || fault.when === "before");
   const quick = (call: AwsCallName) => every.filter(({ name, fault }) => name === call && fault.kind !== "hang");
   const some = one.calls.map((call) => quick(call)[runSeed % quick(call).length] as AwsCase);
 
