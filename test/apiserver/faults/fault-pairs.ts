@@ -81,7 +81,7 @@ function ofProcess(
 const kinds = [atApi, atAws, atProcess, others].map((kind) => kind.filter(({ isSlow }) => isFull || !isSlow));
 const random = seededRandom(runSeed);
 const anyOf = <T>(all: readonly T[]) => all[Math.floor(random() * all.length)] as T;
-const pairs = Array.from({ length: isFull ? 60 : 2 }, () => [anyOf(anyOf(kinds)), anyOf(anyOf(kinds))] as const);
+const pairs = Array.from({ length: isFull ? 36 : 2 }, () => [anyOf(anyOf(kinds)), anyOf(anyOf(kinds))] as const);
 
 const leaseSeconds = 1;
 /** The API server's clock is told in whole seconds. */
