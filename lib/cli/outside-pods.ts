@@ -8,7 +8,7 @@ import type { MeshInjectionSpec } from "../mesh/injection.ts";
 import { isInMesh, missingSidecar } from "../mesh/injection-rule.ts";
 import { labels, meshName } from "../mesh/names.ts";
 import type { ObservedPod } from "../rollout/observation.ts";
-import { isBefore, outsidePod, sidecarReasons } from "../rollout/outside-guarantee.ts";
+import { injectedReasons, isBefore, outsidePod } from "../rollout/outside-guarantee.ts";
 import type { SidecarPod } from "../rollout/restart/outdated.ts";
 import type { OutsidePod } from "../rollout/status.ts";
 
@@ -42,7 +42,7 @@ export async function readOutsidePods(
   const outside = pods.toSorted(byPlace).flatMap(({ observed, plain }) => {
     if (observed) {
       if (!isOurs(observed.namespace)) return [];
-      const reasons = [...(observed.outside ?? []), ...sidecarReasons(observed.injected, mesh)];
+      const reasons = injectedReasons(observed, mesh);
       return reasons.length === 0 ? [] : [outsidePod(observed, reasons)];
     }
     const namespace = plain && namespaces.get(plain.namespace);

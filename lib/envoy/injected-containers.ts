@@ -3,7 +3,7 @@ import { ports, sidecar } from "../mesh/names.ts";
 import { adminSocket } from "./bootstrap.ts";
 
 /** Where the capture script is in the sidecar image. */
-export const captureCommand = "/usr/local/bin/capture.sh";
+const captureCommand = "/usr/local/bin/capture.sh";
 
 export const runVolume = "osm-sidecar-run";
 

@@ -3,7 +3,7 @@ import { type InjectionNamespace, type InjectionPod, isInMesh, missingSidecar } 
 import { mode } from "../mesh/mode.ts";
 import { labels, type MeshPlace } from "../mesh/names.ts";
 import { type InjectedParts, podKey } from "./observation.ts";
-import { type InstalledMesh, sidecarReasons } from "./outside-guarantee.ts";
+import { type InstalledMesh, injectedReasons } from "./outside-guarantee.ts";
 import { describeState, type PodState } from "./pod-checks.ts";
 
 /** Everything about one pod that somebody may ask about, and why it is so. As `osm egress status --explain -o json` prints it. */
@@ -168,7 +168,7 @@ function guarantee(facts: ExplanationFacts): Explanation["guarantee"] {
   if (pod.hasFinished) return { holds: false, message: "there is nothing to guarantee", reasons: [] };
   const missing = namespace && missingSidecar(namespace, pod.injection, place);
   const bare: readonly OutsideReason[] | undefined = missing && [{ code: missing }];
-  const found = pod.sidecar ? [...pod.sidecar.outside, ...sidecarReasons(pod.sidecar.injected, installed)] : bare;
+  const found = pod.sidecar ? injectedReasons(pod.sidecar, installed) : bare;
   if (found === undefined) return { holds: false, message: "it is for pods of the mesh", reasons: [] };
   const reasons = found.map((reason) => ({ ...reason, message: outsideText(reason), remedy: remedyOf(reason.code) }));
   return reasons.length === 0

@@ -2,7 +2,7 @@ import { cutText } from "../mesh/cut-text.ts";
 import { missingSidecarCodes, type OutsideCode, type OutsideReason, outsideText, remedyOf } from "../mesh/guarantee.ts";
 import { missingSidecar } from "../mesh/injection-rule.ts";
 import { type Survey, type SurveyedPod, surveyedLists } from "./drift/survey.ts";
-import { type InjectedParts, podKey } from "./observation.ts";
+import { type InjectedParts, type ObservedPod, podKey } from "./observation.ts";
 import { maxOutside, maxOutsideMessage, type OutsidePod, type RolloutStatus } from "./status.ts";
 import type { CheckedPod } from "./tally.ts";
 
@@ -56,7 +56,7 @@ export function nextOutside(
   const uninjected = new Map((surveyed?.pods ?? knownWithout(before)).map((entry) => [entry.pod, entry]));
   let count = surveyed?.count ?? before.podsWithoutSidecar;
   for (const { pod } of checked) {
-    const reasons = [...(pod.outside ?? []), ...sidecarReasons(pod.injected, mesh)];
+    const reasons = injectedReasons(pod, mesh);
     if (reasons.length > 0) outside.push({ namespace: pod.namespace, name: pod.name, reasons });
     if (uninjected.size > 0 && uninjected.delete(podKey(pod)) && count !== undefined) count = Math.max(count - 1, 0);
   }
@@ -77,6 +77,14 @@ export interface InstalledMesh {
 
 interface OutsideInjected extends Named {
   readonly reasons: readonly OutsideReason[];
+}
+
+/** Why the guarantee does not hold for a pod with a sidecar: its containers and annotations, then capture and sidecar. */
+export function injectedReasons(
+  { outside = [], injected }: Pick<ObservedPod, "outside"> & { readonly injected?: InjectedParts | undefined },
+  mesh: InstalledMesh,
+): readonly OutsideReason[] {
+  return [...outside, ...sidecarReasons(injected, mesh)];
 }
 
 /**

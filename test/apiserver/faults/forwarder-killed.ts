@@ -117,7 +117,7 @@ export function forwarderKilled(of: () => Rig): void {
       },
     );
 
-    test.each(isFull ? startSteps : someOf(startSteps))(
+    test.each(someOf(startSteps))(
       "killed at its start, %s: what had changed by then is told, and is not made twice",
       { timeout: times * 30_000 },
       async (_name, arm, taken) => {

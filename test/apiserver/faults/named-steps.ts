@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { overtaken } from "#lib/kube/objects.ts";
-import { isFull, someOf } from "#test/counts.ts";
+import { someOf } from "#test/counts.ts";
 import { type StepName, stepOf } from "#test/faults/proxy/api-step.ts";
 import { nth } from "#test/faults/proxy/fault.ts";
 import { namedSteps as everyStep } from "#test/faults/proxy/named-steps.ts";
 import { writesIn } from "#test/faults/proxy/write-journal.ts";
-import { endOf, idsIn, refusedWrites, rest, wantedEnd, wantedWay, wayOf } from "./at-rest.ts";
+import { endOf, idsIn, type Rest, refusedWrites, rest, wantedEnd, wantedWay, wayOf } from "./at-rest.ts";
+import { first as firstCalls } from "./aws-fault.ts";
 import type { FunctionProcess } from "./function-process.ts";
 import { Message } from "./message.ts";
 import type { Rig } from "./rig.ts";
@@ -55,6 +56,25 @@ export function namedSteps(of: () => Rig): void {
           return "drop";
         },
       });
+      await endedBySecond(first, before);
+    });
+
+    test.each(someOf(awsSteps))("killed %s its %s is carried out: another process ends it", async (when, name) => {
+      const before = await rest(rig);
+      const first = await rig.startFunction("first");
+      rig.aws.faults = firstCalls(1, name, {
+        kind: "meet",
+        when,
+        async meet() {
+          await first.kill();
+          return "drop";
+        },
+      });
+      await endedBySecond(first, before);
+    });
+
+    /** The first is killed at the change; the second ends it, and finds nothing more to do. */
+    async function endedBySecond(first: FunctionProcess, before: Rest): Promise<void> {
       const message = new Message("change", await setEgress(rig.admin, !before.egress));
       expect(await message.deliverTo(first)).toBe("killed");
       await sleep(expiredMs);
@@ -64,34 +84,7 @@ export function namedSteps(of: () => Rig): void {
       expect(await endOf(rig)).toEqual(wantedEnd(!before.egress));
       expect(wayOf(rig, before)).toEqual(wantedWay(!before.egress));
       expect(await writesOfOneMore()).toEqual([]);
-    });
-
-    test.each(isFull ? awsSteps : someOf(awsSteps))(
-      "killed %s its %s is carried out: another process ends it",
-      async (when, name) => {
-        const before = await rest(rig);
-        const first = await rig.startFunction("first");
-        let isStruck = false;
-        rig.aws.faults = (call) => {
-          if (isStruck || call.name !== name || call.sender !== "first") return undefined;
-          isStruck = true;
-          const meet = async () => {
-            await first.kill();
-            return "drop" as const;
-          };
-          return { kind: "meet", when, meet };
-        };
-        const message = new Message("change", await setEgress(rig.admin, !before.egress));
-        expect(await message.deliverTo(first)).toBe("killed");
-        await sleep(expiredMs);
-        const said = second.log.length;
-        await message.untilDone(second);
-        expect(idsIn([...first.log, ...second.log.slice(said)])).toEqual([message.id]);
-        expect(await endOf(rig)).toEqual(wantedEnd(!before.egress));
-        expect(wayOf(rig, before)).toEqual(wantedWay(!before.egress));
-        expect(await writesOfOneMore()).toEqual([]);
-      },
-    );
+    }
 
     test.each(those("frozen"))("frozen %s, and woken when its successor has ended", async (_name, step, when) => {
       await wokenAt(step, when);

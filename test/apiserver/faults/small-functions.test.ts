@@ -10,7 +10,7 @@ import { isFull, runSeed } from "#test/counts.ts";
 import { bundle } from "../../../tools/bundle.ts";
 import { busierThan, maxCallsInAMinute } from "./at-rest.ts";
 import { fleetCluster, secretIn } from "./aws-calls.ts";
-import type { AwsCallName } from "./aws-fault.ts";
+import { type AwsCallName, first as firstCalls } from "./aws-fault.ts";
 import { type AwsCase, awsCasesOf, tells } from "./aws-faults.ts";
 import { type HandlerProcess, startHandler } from "./function-process.ts";
 import { secretsIn } from "./secrets.ts";
@@ -169,16 +169,14 @@ describe.each(functions)("$name", (one) => {
     const first = await start(one);
     const second = await start(one);
     try {
-      let isStruck = false;
-      aws.faults = ({ name }) => {
-        if (isStruck || name !== "PutEvents") return undefined;
-        isStruck = true;
-        const meet = async () => {
+      aws.faults = firstCalls(1, "PutEvents", {
+        kind: "meet",
+        when,
+        async meet() {
           await first.kill();
-          return "drop" as const;
-        };
-        return { kind: "meet", when, meet };
-      };
+          return "drop";
+        },
+      });
       expect(await first.invoke("first", one.event())).toBe("killed");
       expect(told().length).toBe(when === "after" ? 1 : 0);
       expect(await callUntilTold(one, second)).toEqual([]);
