@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Parameters } from "#deploy/parameters.ts";
 import type { KubeConnection } from "../kube/connection.ts";
-import { type KubeObject, read } from "../kube/objects.ts";
+import { expectOk, type KubeObject, read } from "../kube/objects.ts";
 import { osmConfigName } from "../mesh/names.ts";
 import { CommandError } from "./failure.ts";
 import { injectingPlace } from "./installed-place.ts";
@@ -31,22 +31,47 @@ async function refuseSecondMesh(connection: KubeConnection, parameters: Paramete
   );
 }
 
-/** Until every CustomResourceDefinition among them is served. */
-export async function waitEstablished(connection: KubeConnection, objects: readonly KubeObject[]): Promise<void> {
-  const names = objects
-    .filter((object) => object.kind === "CustomResourceDefinition")
-    .map((object) => object.metadata.name);
-  for (const name of names) {
-    await until(`CustomResourceDefinition ${name} is established`, async () => {
-      const path = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${name}`;
-      const conditions = (await read<Conditioned>(connection, path))?.status?.conditions ?? [];
-      return conditions.some((condition) => condition.type === "Established" && condition.status === "True");
+/**
+ * Until every CustomResourceDefinition among them is served, and discovery lists it. There admission looks for the kind of
+ * a policy's parameter, once in 30 s: what it misses then it refuses pods for.
+ */
+export async function waitServed(connection: KubeConnection, objects: readonly KubeObject[]): Promise<void> {
+  for (const { kind, metadata } of objects) {
+    if (kind !== "CustomResourceDefinition") continue;
+    const path = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${metadata.name}`;
+    await until(`CustomResourceDefinition ${metadata.name} is served`, async () => {
+      const found = await read<Definition>(connection, path);
+      return found !== undefined && isEstablished(found) && (await isListed(connection, found));
     });
   }
 }
 
-interface Conditioned {
+interface Definition {
+  readonly spec: { readonly group: string; readonly names: { readonly plural: string } };
   readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
+}
+
+function isEstablished({ status }: Definition): boolean {
+  return (status?.conditions ?? []).some(({ type, status }) => type === "Established" && status === "True");
+}
+
+/** All groups with their resources in one answer, as the API server asks itself. */
+const aggregatedDiscovery = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";
+
+interface Discovery {
+  readonly items?: readonly {
+    readonly metadata: { readonly name: string };
+    readonly versions?: readonly { readonly resources?: readonly { readonly resource: string }[] }[];
+  }[];
+}
+
+async function isListed(connection: KubeConnection, { spec: { group, names } }: Definition): Promise<boolean> {
+  const response = await expectOk(connection, { method: "GET", path: "/apis", accept: aggregatedDiscovery });
+  const { items } = JSON.parse(response.text) as Discovery;
+  // Something between here and the API server wants the older form, which does not say.
+  if (items === undefined) return true;
+  const versions = items.filter(({ metadata }) => metadata.name === group).flatMap((item) => item.versions ?? []);
+  return versions.some(({ resources = [] }) => resources.some(({ resource }) => resource === names.plural));
 }
 
 /** Until a value that is no boolean is refused, tried without leaving anything behind. */

@@ -12,7 +12,7 @@ import { isInjecting, objectName } from "../rollout/drift/guard-object.ts";
 import { applyManifest } from "./apply-manifest.ts";
 import { clusterOptions, connect, withClusterOptions } from "./cluster-options.ts";
 import { CommandError } from "./failure.ts";
-import { checkCluster, waitEstablished, waitPolicyInForce } from "./install-checks.ts";
+import { checkCluster, waitPolicyInForce, waitServed } from "./install-checks.ts";
 import { type InstallOptions, parametersOf, withInstallOptions } from "./install-options.ts";
 import { editText, nextSteps, printed, withoutInjection } from "./install-texts.ts";
 import { readInstalled } from "./installed.ts";
@@ -109,7 +109,7 @@ export function installationOf(connection: KubeConnection, parameters: Parameter
         await createIfAbsent(connection, objects.namespace);
         const count = await applyAll(objects.definitions);
         say("waiting until they are served");
-        await waitEstablished(connection, objects.definitions);
+        await waitServed(connection, objects.definitions);
         return count;
       },
     },

@@ -15,6 +15,8 @@ import { forbiddingLevel, podSecurityRemedy } from "./trouble/pod-security.ts";
 
 /** A new namespace has its account `default`, and the API server its selectors, within a second or two. */
 const settleTimeoutMs = 15_000;
+/** A policy whose parameter's kind was not listed yet when the API server looked: that looks anew every 30 s. */
+const policyTimeoutMs = 40_000;
 const askEveryMs = 200;
 
 /** What the mesh injects, and whose namespaces it goes to. @throws CommandError when it is not installed */
@@ -126,7 +128,7 @@ function isInjected(response: KubeResponse): boolean {
 
 /** The same once the API server has found all of the injection policy: just after an installation it may not have. */
 async function trySettled(connection: KubeConnection, namespace: string, spec: object): Promise<KubeResponse> {
-  const deadline = Date.now() + settleTimeoutMs;
+  const deadline = Date.now() + policyTimeoutMs;
   for (;;) {
     const response = await tryPod(connection, namespace, spec);
     const isOfInjection = response.text.includes(injectionPolicyName) && !response.text.includes(notInjected);

@@ -28,7 +28,8 @@ export function workload(kind: "Deployment" | "StatefulSet", namespace: string, 
 
 /**
  * Takes the controller's part for one workload until it is stopped: after each change of its template a new pod instead
- * of the old one, and a status that says so. A Deployment's pod belongs to a ReplicaSet of its name.
+ * of the old one, and a status that says so. A Deployment's pod belongs to a ReplicaSet of its name. As a controller does
+ * it tries again what the API server does not take.
  *
  * @param podSpec  of the first pod, as it came to be before the mesh; later ones are what the API server makes of them
  */
@@ -76,21 +77,31 @@ export async function standIn(
   let seen = top.metadata.generation;
   await makePod(seen, {}, podSpec);
 
+  const replace = async () => {
+    const now = await read<StoredWorkload>(connection, objectPath(object));
+    if (!now || now.metadata.generation <= seen) return;
+    const old = { apiVersion: "v1", kind: "Pod", metadata: { namespace, name: `${name}-${seen}` } };
+    if (await read(connection, objectPath(old))) {
+      await expectOk(connection, { method: "DELETE", path: objectPath(old) });
+    }
+    await makePod(now.metadata.generation, now.spec.template.metadata.annotations ?? {}, {});
+    seen = now.metadata.generation;
+  };
+
   const stop = new AbortController();
+  let trouble: unknown;
   const running = (async () => {
     while (!stop.signal.aborted) {
-      const now = await read<StoredWorkload>(connection, objectPath(object));
-      if (now && now.metadata.generation > seen) {
-        const old = { apiVersion: "v1", kind: "Pod", metadata: { namespace, name: `${name}-${seen}` } };
-        await expectOk(connection, { method: "DELETE", path: objectPath(old) });
-        seen = now.metadata.generation;
-        await makePod(seen, now.spec.template.metadata.annotations ?? {}, {});
-      }
+      trouble = await replace().then(
+        () => undefined,
+        (error: unknown) => error,
+      );
       await sleep(50);
     }
   })();
   return async () => {
     stop.abort();
     await running;
+    if (trouble !== undefined) throw trouble;
   };
 }

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { osmConfig } from "#deploy/osm-config.ts";
 import { defaults } from "#deploy/parameters.ts";
-import { waitEstablished } from "#lib/cli/install-checks.ts";
+import { waitServed } from "#lib/cli/install-checks.ts";
 import type { KubeConnection } from "#lib/kube/connection.ts";
 import { objectPath } from "#lib/kube/kinds.ts";
 import { apply, type KubeObject } from "#lib/kube/objects.ts";
@@ -128,7 +128,7 @@ describe("over what the first version installed", () => {
     const objects = await older();
     const definitions = objects.filter(({ kind }) => kind === "CustomResourceDefinition" || kind === "Namespace");
     for (const object of definitions) await applyAs("osm-install", object);
-    await waitEstablished(admin, definitions);
+    await waitServed(admin, definitions);
     for (const object of objects) await applyAs("osm-install", object);
     // As an earlier version may have had it; what somebody else applies is his.
     await applyAs("osm-install", policy("osm-obsolete"));

@@ -1,7 +1,7 @@
 import { manifests } from "#deploy/manifests.ts";
 import { defaults, type Parameters } from "#deploy/parameters.ts";
 import { installationOf } from "#lib/cli/install.ts";
-import { waitEstablished } from "#lib/cli/install-checks.ts";
+import { waitServed } from "#lib/cli/install-checks.ts";
 import type { KubeConnection } from "#lib/kube/connection.ts";
 import { objectPath } from "#lib/kube/kinds.ts";
 import { apply, expectOk, type KubeObject } from "#lib/kube/objects.ts";
@@ -110,7 +110,7 @@ async function injectOnly(admin: KubeConnection): Promise<void> {
     for (const object of some) await apply(admin, objectPath(object), object, { manager: "bench" });
   };
   await applyEach([namespace, ...definitions]);
-  await waitEstablished(admin, definitions);
+  await waitServed(admin, definitions);
   const isInjection = ({ kind }: KubeObject) => kind.startsWith("MutatingAdmissionPolicy");
   await applyEach([...objects, ...all.filter(isInjection), ...bindings.filter(isInjection)]);
   await untilInjected(admin);

@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { meshInjectionDefinition } from "#deploy/crds/mesh-injection.ts";
 import { defaults } from "#deploy/parameters.ts";
-import { waitPolicyInForce } from "#lib/cli/install-checks.ts";
+import { waitPolicyInForce, waitServed } from "#lib/cli/install-checks.ts";
 import { checkPolicyApi, injectsSince, servesInjection } from "#lib/cli/policy-api.ts";
 import { openTokenConnection } from "#lib/kube/token-connection.ts";
 import { failed, type StandInApiServer, startStandInApiServer } from "#test/aws/stand-in-api-server.ts";
@@ -124,5 +125,37 @@ test("a policy that is stored and never comes into force: the flag that does tha
   await expect(waitPolicyInForce(connect(), defaults, 300)).rejects.toMatchObject({
     message: "not within 0.3 s: the policy on osm-config refuses what is not a boolean",
     remedy: expect.stringContaining("--disable-admission-plugins"),
+  });
+});
+
+describe("a definition", () => {
+  const definition = meshInjectionDefinition(defaults);
+  const { group, names } = definition["spec"] as {
+    readonly group: string;
+    readonly names: { readonly plural: string };
+  };
+  const established = { ...definition, status: { conditions: [{ type: "Established", status: "True" }] } };
+  const listing = (resource: string) => ({
+    items: [{ metadata: { name: group }, versions: [{ resources: [{ resource }] }] }],
+  });
+
+  /** @param answers  of discovery, each once, the last from then on. @returns how often discovery was asked */
+  async function asked(answers: readonly object[]): Promise<number> {
+    let count = 0;
+    api.answer(({ path }) => {
+      if (path !== "/apis") return { status: 200, body: established };
+      const body = answers[Math.min(count++, answers.length - 1)];
+      return { status: 200, body: { kind: "APIGroupDiscoveryList", ...body } };
+    });
+    await waitServed(connect(), [definition]);
+    return count;
+  }
+
+  test("is waited for until discovery lists its kind, where admission looks for a policy's parameter", async () => {
+    expect(await asked([{ items: [] }, listing("others"), listing(names.plural)])).toBe(3);
+  });
+
+  test("counts as served once it is established where discovery comes in the older form", async () => {
+    expect(await asked([{ groups: [] }])).toBe(1);
   });
 });
