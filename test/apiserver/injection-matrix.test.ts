@@ -150,6 +150,29 @@ describe("what osm inject prints", () => {
     expect(await admit(plain.member, manifest(specOf(text)))).toEqual(await admit(plain.member, manifest({})));
   });
 
+  test("texts that kubectl alone would take for numbers stay texts", async () => {
+    const args = [
+      "-_0",
+      "+_1",
+      "0_x1F",
+      "0X1F",
+      "-0X1f",
+      "+0o17",
+      "0O17",
+      "0B1",
+      "-0B1",
+      "1__0",
+      "-_1.5",
+      "0o1_7",
+      "._5",
+    ];
+    const pod = manifest({
+      containers: [{ name: "app", image: "x", args, env: args.map((name) => ({ name, value: name })) }],
+    });
+    const { spec } = await admit(plain.bare, pod);
+    expect(spec.containers[0]).toMatchObject({ args, env: args.map((name) => ({ name, value: name })) });
+  });
+
   test("is read from YAML as kubectl reads it", async () => {
     const text = [
       "apiVersion: v1",
@@ -164,6 +187,8 @@ describe("what osm inject prints", () => {
       "  - {name: b, configMap: &same {name: c, defaultMode: 0x1A4}}",
       "  - name: d",
       "    configMap: {<<: *same, optional: yes}",
+      "  - {name: e, configMap: {name: c, defaultMode: 0X1A4}}",
+      "  - {name: f, configMap: {name: c, defaultMode: +0o644}}",
       "",
     ].join("\n");
     const byHand = await admitText(plain.bare, await injectedText(plain.member, text));

@@ -23,7 +23,9 @@ const inject = async (text: string) => (await injectSources([{ name: "x", text }
 
 /** A line that could be read as something else than a text. */
 const trap = fc.constantFrom(
-  ..."yes no on y N ~ null true 1 0644 0o17 1_0 1e3 .5 . 12:30:45 2001-01-01 0x1F = << - # ? | >".split(" "),
+  ..."yes no on y N ~ null true 1 0644 0o17 1_0 1e3 .5 . 12:30:45 2001-01-01 0x1F -_0 0X1F +0o7 0B1 ._5 = << - # ? | >".split(
+    " ",
+  ),
 );
 const text = fc.oneof(trap, fc.string({ unit: "grapheme" }), fc.stringMatching(/^[ -~\n\t]*$/));
 

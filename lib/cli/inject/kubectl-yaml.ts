@@ -75,11 +75,20 @@ export function printManifest(value: unknown): string {
   const document = new Document(value, { version: "1.1", compat: "core", aliasDuplicateObjects: false });
   visit(document, {
     Scalar: (_, scalar) => {
-      if (typeof scalar.value === "string" && blankLine.test(scalar.value)) scalar.type = "QUOTE_DOUBLE";
+      if (typeof scalar.value !== "string") return;
+      if (blankLine.test(scalar.value) || isKubectlNumber(scalar.value)) scalar.type = "QUOTE_DOUBLE";
     },
   });
   return document.toString({ lineWidth: 0 });
 }
+
+/** What kubectl's library takes for a number and this one for a text: it strikes out every `_`, and knows prefixes in capitals and after a sign. */
+function isKubectlNumber(text: string): boolean {
+  if (!text.includes("_")) return prefixed.test(text);
+  return /^[-+.0-9]/.test(text) && /^[-+]?\.?[0-9]/.test(text.replaceAll("_", ""));
+}
+
+const prefixed = /^[-+]?0(?:[oO][0-7]|X[0-9a-fA-F]|B[01])/;
 
 /**
  * YAML as kubectl reads it: 1.1, with its `yes` and its octal `0644`, but no times and no numbers to base 60.
@@ -90,7 +99,7 @@ function asKubectl(tags: Tags): Tags {
   const kept = tags.filter(
     (tag) => typeof tag === "string" || !(tag.tag === float.tag || tag.tag.endsWith(":timestamp") || isBase60(tag)),
   );
-  return [...kept, octal, float];
+  return [...kept, integer, float];
 }
 
 function isBase60(tag: Exclude<Tags[number], string>): boolean {
@@ -104,10 +113,13 @@ const float: ScalarTag = {
   resolve: (text) => Number(text.replaceAll("_", "")),
 };
 
-/** Besides 1.1's own, which begins with 0 alone. */
-const octal: ScalarTag = {
+/** Besides 1.1's own, whose prefixes are `0`, `0x` and `0b`. */
+const integer: ScalarTag = {
   tag: "tag:yaml.org,2002:int",
   default: true,
-  test: /^0o[0-7]+$/,
-  resolve: (text) => BigInt(text),
+  test: /^[-+]?0(?:[oO][0-7]+|X[0-9a-fA-F]+|B[01]+)$/,
+  resolve: (text) => {
+    const amount = BigInt(text.replace(/^[-+]/, "").toLowerCase());
+    return text.startsWith("-") ? -amount : amount;
+  },
 };
