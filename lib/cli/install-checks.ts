@@ -33,7 +33,8 @@ async function refuseSecondMesh(connection: KubeConnection, parameters: Paramete
 
 /**
  * Until every CustomResourceDefinition among them is served, and discovery lists it. There admission looks for the kind of
- * a policy's parameter, once in 30 s: what it misses then it refuses pods for.
+ * a policy's parameter, as a rule once in 30 s: what it misses then it refuses pods for. Of the one API server that answers;
+ * another one of the same cluster may be a moment behind, and whoever adds a namespace waits for that.
  */
 export async function waitServed(connection: KubeConnection, objects: readonly KubeObject[]): Promise<void> {
   for (const { kind, metadata } of objects) {
@@ -48,11 +49,14 @@ export async function waitServed(connection: KubeConnection, objects: readonly K
 
 interface Definition {
   readonly spec: { readonly group: string; readonly names: { readonly plural: string } };
-  readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
+  /** Right after its creation, null. */
+  readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] | null };
 }
 
-function isEstablished({ status }: Definition): boolean {
-  return (status?.conditions ?? []).some(({ type, status }) => type === "Established" && status === "True");
+function isEstablished(definition: Definition): boolean {
+  return (
+    definition.status?.conditions?.some(({ type, status }) => type === "Established" && status === "True") ?? false
+  );
 }
 
 /** All groups with their resources in one answer, as the API server asks itself. */
@@ -65,7 +69,11 @@ interface Discovery {
   }[];
 }
 
-async function isListed(connection: KubeConnection, { spec: { group, names } }: Definition): Promise<boolean> {
+/** Whether discovery lists the kind; true where it comes in a form that does not say. */
+export async function isListed(
+  connection: KubeConnection,
+  { spec: { group, names } }: Pick<Definition, "spec">,
+): Promise<boolean> {
   const response = await expectOk(connection, { method: "GET", path: "/apis", accept: aggregatedDiscovery });
   const { items } = JSON.parse(response.text) as Discovery;
   // Something between here and the API server wants the older form, which does not say.

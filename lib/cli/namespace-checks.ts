@@ -15,8 +15,9 @@ import { forbiddingLevel, podSecurityRemedy } from "./trouble/pod-security.ts";
 
 /** A new namespace has its account `default`, and the API server its selectors, within a second or two. */
 const settleTimeoutMs = 15_000;
-/** A policy whose parameter's kind was not listed yet when the API server looked: that looks anew every 30 s. */
-const policyTimeoutMs = 40_000;
+/** What an API server says of a policy whose parameter's kind was not listed when it looked; it looks anew every 30 s. */
+const kindMissed = "failed to find resource referenced by paramKind";
+const kindMissedTimeoutMs = 40_000;
 const askEveryMs = 200;
 
 /** What the mesh injects, and whose namespaces it goes to. @throws CommandError when it is not installed */
@@ -75,9 +76,11 @@ export async function checkInjected(
   namespace: string,
   image: string,
 ): Promise<string | undefined> {
-  const deadline = Date.now() + settleTimeoutMs;
+  let deadline: number | undefined;
   for (;;) {
     const response = await trySettled(connection, namespace, { containers: [plainContainer(image)] });
+    // From the first answer that counts.
+    deadline ??= Date.now() + settleTimeoutMs;
     if (response.status !== 201 && !response.text.includes(notInjected)) return messageOf(response.text);
     if (response.status === 201 && isInjected(response)) return undefined;
     if (Date.now() >= deadline) break;
@@ -128,12 +131,13 @@ function isInjected(response: KubeResponse): boolean {
 
 /** The same once the API server has found all of the injection policy: just after an installation it may not have. */
 async function trySettled(connection: KubeConnection, namespace: string, spec: object): Promise<KubeResponse> {
-  const deadline = Date.now() + policyTimeoutMs;
+  const startedMs = Date.now();
   for (;;) {
     const response = await tryPod(connection, namespace, spec);
     const isOfInjection = response.text.includes(injectionPolicyName) && !response.text.includes(notInjected);
     const isEarly = response.status !== 201 && isOfInjection;
-    if (!isEarly || Date.now() >= deadline) return response;
+    const patienceMs = response.text.includes(kindMissed) ? kindMissedTimeoutMs : settleTimeoutMs;
+    if (!isEarly || Date.now() - startedMs >= patienceMs) return response;
     await sleep(askEveryMs);
   }
 }

@@ -4,6 +4,7 @@ import { busOf, type ForwarderDeployment } from "#deploy/forwarder.ts";
 import { manifests } from "#deploy/manifests.ts";
 import { egressRollout, meshInjection, osmConfig } from "#deploy/osm-config.ts";
 import { defaults } from "#deploy/parameters.ts";
+import { isListed } from "#lib/cli/install-checks.ts";
 import { type InstallOptions, parametersOf } from "#lib/cli/install-options.ts";
 import { program } from "#lib/cli/main.ts";
 import { objectPath } from "#lib/kube/kinds.ts";
@@ -40,14 +41,30 @@ describe("osm install on an API server", () => {
   });
 
   test("a second run changes nothing", async () => {
-    // By the second in which each wrote: after another file's of the same second the first run's place is not its last.
+    const look = async () => Promise.all([...everything, config].map(stored));
+    const contents = (objects: readonly Stored[]) =>
+      objects.map((object) => ({
+        ...object,
+        metadata: { ...object.metadata, managedFields: undefined, resourceVersion: undefined },
+      }));
+    const versions = (objects: readonly Stored[]) =>
+      objects.map((object) => [objectName(object), object.metadata.resourceVersion]);
+    const first = await look();
+    // Managers stand in the order of the seconds in which they wrote. Another file's of this same second would give its place
+    // to this one's next apply, which is a write; an apply in a later second is last for good.
     await sleep(1_000);
     await install();
-    const version = async (object: KubeObject) => [objectName(object), (await stored(object)).metadata.resourceVersion];
-    const versions = async () => Promise.all([...everything, config].map(version));
-    const before = await versions();
+    const second = await look();
+    expect(contents(second)).toEqual(contents(first));
     await install();
-    expect(await versions()).toEqual(before);
+    expect(versions(await look())).toEqual(versions(second));
+  });
+
+  test("what discovery lists is told by group and kind", async () => {
+    const [{ spec }] = manifests(defaults).definitions as unknown as readonly [Parameters<typeof isListed>[1]];
+    expect(await isListed(admin, { spec })).toBe(true);
+    expect(await isListed(admin, { spec: { ...spec, names: { plural: "nothings" } } })).toBe(false);
+    expect(await isListed(admin, { spec: { ...spec, group: "apps" } })).toBe(false);
   });
 
   test("strict mode is turned on and off by its flag, and left alone without", async () => {

@@ -61,11 +61,13 @@ export async function standIn(
 
   const makePod = async (generation: number, annotations: object, more: object) => {
     const bare = owned("v1", "Pod", `${name}-${generation}`, maker, makerKind);
-    await create({
-      ...bare,
-      metadata: { ...bare.metadata, annotations },
-      spec: { containers: [appContainer], ...more },
-    });
+    if (!(await read(connection, objectPath(bare)))) {
+      await create({
+        ...bare,
+        metadata: { ...bare.metadata, annotations },
+        spec: { containers: [appContainer], ...more },
+      });
+    }
     const counts = { replicas: 1, updatedReplicas: 1, availableReplicas: 1, readyReplicas: 1 };
     await expectOk(connection, {
       method: "PATCH",

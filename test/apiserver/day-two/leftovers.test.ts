@@ -30,8 +30,11 @@ beforeAll(async () => {
   atFirst = await settledSnapshot(admin);
 });
 afterAll(async () => {
-  await stopController?.();
-  await server?.stop();
+  try {
+    await stopController?.();
+  } finally {
+    await server?.stop();
+  }
 });
 
 async function osm(...args: readonly string[]): Promise<Ran> {

@@ -142,10 +142,12 @@ describe("a definition", () => {
   /** @param answers  of discovery, each once, the last from then on. @returns how often discovery was asked */
   async function asked(answers: readonly object[]): Promise<number> {
     let count = 0;
+    // Right after its creation it has no conditions yet.
+    const definitions = [{ ...definition, status: { conditions: null } }];
     api.answer(({ path }) => {
-      if (path !== "/apis") return { status: 200, body: established };
+      if (path !== "/apis") return { status: 200, body: definitions.shift() ?? established };
       const body = answers[Math.min(count++, answers.length - 1)];
-      return { status: 200, body: { kind: "APIGroupDiscoveryList", ...body } };
+      return { status: 200, body: body ?? {} };
     });
     await waitServed(connect(), [definition]);
     return count;
