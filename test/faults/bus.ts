@@ -12,11 +12,17 @@ export class ScriptedBus {
   /** How often an event arrives, and how much later each time: at least once, in any order. */
   readonly #arrivals: () => readonly number[];
   #count = 0;
+  #underWay = 0;
 
   constructor(clock: Clock, toQueue: (body: string) => void, arrivals: () => readonly number[] = () => [0]) {
     this.#clock = clock;
     this.#toQueue = toQueue;
     this.#arrivals = arrivals;
+  }
+
+  /** Arrivals that are still to come. */
+  get underWay(): number {
+    return this.#underWay;
   }
 
   put(entries: readonly BusEntry[]): void {
@@ -29,6 +35,12 @@ export class ScriptedBus {
 
   /** A body as it may also have come from somewhere else. */
   deliver(body: string): void {
-    for (const laterMs of this.#arrivals()) this.#clock.after(wayMs + laterMs, () => this.#toQueue(body));
+    for (const laterMs of this.#arrivals()) {
+      this.#underWay++;
+      this.#clock.after(wayMs + laterMs, () => {
+        this.#underWay--;
+        this.#toQueue(body);
+      });
+    }
   }
 }

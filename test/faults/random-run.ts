@@ -97,5 +97,6 @@ export async function randomRun(plan: Plan): Promise<Run> {
   // What is frozen or late comes to its end, and the schedule to its turn.
   await system.clock.pass(130_000 + (plan.hasSchedule ? deployed.scheduleMs : 0));
   await system.settle();
+  system.endSchedule();
   return { system, struck };
 }

@@ -39,6 +39,7 @@ export class System implements Seam {
   readonly #living = new Set<Process>();
   #forwarder: ScriptedForwarder;
   #events = 0;
+  #hasSchedule: boolean;
   #count = { pass: 0, forwarder: 0, schedule: 0 };
 
   constructor(cluster: ScriptedCluster, { faults = calm, queue, arrivals, hasSchedule = false }: SystemOptions = {}) {
@@ -49,6 +50,7 @@ export class System implements Seam {
     this.bus = new ScriptedBus(this.clock, (body) => this.queue.send(body), arrivals);
     this.#forwarder = this.#startForwarder();
     cluster.watchConfigMap = (map, before) => this.#note(map, before);
+    this.#hasSchedule = hasSchedule;
     if (hasSchedule) this.clock.after(deployed.scheduleMs, () => this.#schedule());
   }
 
@@ -107,10 +109,16 @@ export class System implements Seam {
   }
 
   get #isQuiet(): boolean {
-    return this.queue.size === 0 && this.#living.size === 0 && this.#forwarder.waiting === 0;
+    return this.bus.underWay === 0 && this.queue.size === 0 && this.#living.size === 0 && this.#forwarder.waiting === 0;
+  }
+
+  /** For a look at what is left: nothing comes any more that nobody asked for. */
+  endSchedule(): void {
+    this.#hasSchedule = false;
   }
 
   #schedule(): void {
+    if (!this.#hasSchedule) return;
     this.checkDrift();
     this.clock.after(deployed.scheduleMs, () => this.#schedule());
   }
