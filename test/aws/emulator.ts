@@ -14,6 +14,17 @@ export interface Credentials {
 /** The account's root, for what an administrator does once; nothing of the product ever has it. */
 export const root: Credentials = { accessKeyId: "test", secretAccessKey: "test" };
 
+/**
+ * Runs it so that an invocation's last lines are in its own log: it stops reading them when none has come for 5 ms, and what
+ * one of its threads is later with is shown only when the same process runs the function again, which may be never.
+ */
+const patientOfLogs = `
+from ministack.core.lambda_runtime import Worker
+Worker._drain_stderr_bounded.__defaults__ = (0.05, 0.025, 1.0)
+from ministack.app import main
+main()
+`;
+
 export interface EmulatorOptions {
   /** Keeps every call of an AWS API, for `recordedCalls`. */
   readonly recording?: boolean;
@@ -53,7 +64,7 @@ export async function startEmulator(
     CLOUDTRAIL_RECORDING: recording ? "1" : "0",
   };
   const assignments = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
-  const emulator = await place.spawn("ministack", ["env", "-i", ...assignments, python, "-m", "ministack"], {
+  const emulator = await place.spawn("ministack", ["env", "-i", ...assignments, python, "-c", patientOfLogs], {
     cwd: stateDirectory,
   });
   await untilReady(`http://${place.address}:${port}/_ministack/health`, emulator);

@@ -7,7 +7,8 @@ export interface Queues {
   send(body: string): Promise<boolean>;
   /** Waiting or being worked at, and dead. */
   count(): Promise<{ readonly waiting: number; readonly dead: number }>;
-  forgetTheDead(): Promise<void>;
+  /** Empties both, of what is hidden too. */
+  empty(): Promise<void>;
   close(): void;
 }
 
@@ -30,8 +31,8 @@ export function queuesOf({ endpoint, region, credentials, queueUrl, deadLetterUr
       }
     },
     count: async () => ({ waiting: await held(queueUrl), dead: await held(deadLetterUrl) }),
-    async forgetTheDead() {
-      await client.send(new PurgeQueueCommand({ QueueUrl: deadLetterUrl }));
+    async empty() {
+      for (const QueueUrl of [queueUrl, deadLetterUrl]) await client.send(new PurgeQueueCommand({ QueueUrl }));
     },
     close: () => client.destroy(),
   };

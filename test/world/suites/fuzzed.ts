@@ -55,7 +55,8 @@ export function fuzzedSuite(theMesh: () => MeshWorld, counts: { readonly each: n
   test(`${numRuns} fuzzed messages: dead with the field named, or a pass that changes nothing; none is lost`, {
     timeout: 300_000,
   }, async () => {
-    await queues.forgetTheDead();
+    // A function that an earlier test killed before its first call leaves its message hidden for the queue's six minutes.
+    await queues.empty();
     const before = await sidecarDigests(theMesh().cluster);
     const { history } = await theMesh().status();
     let malformed = 0;
@@ -68,7 +69,7 @@ export function fuzzedSuite(theMesh: () => MeshWorld, counts: { readonly each: n
     expect(await crashes()).toEqual([]);
     expect(await sidecarDigests(theMesh().cluster)).toEqual(before);
     expect((await theMesh().status()).history).toEqual(history);
-    await queues.forgetTheDead();
+    await queues.empty();
   });
 
   test(`${numRuns} fuzzed osm-configs past the policy: only a boolean moves the mesh, and the last one stands`, {
