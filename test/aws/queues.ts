@@ -1,4 +1,10 @@
-import { GetQueueAttributesCommand, PurgeQueueCommand, SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
+import {
+  GetQueueAttributesCommand,
+  PurgeQueueCommand,
+  SendMessageCommand,
+  SetQueueAttributesCommand,
+  SQSClient,
+} from "@aws-sdk/client-sqs";
 import type { AwsSide } from "./aws-side.ts";
 
 /** Both queues, as an administrator sees them. */
@@ -9,6 +15,8 @@ export interface Queues {
   count(): Promise<{ readonly waiting: number; readonly dead: number }>;
   /** Empties both, of what is hidden too. */
   empty(): Promise<void>;
+  /** What the queue itself keeps a message back for, until its function says otherwise. */
+  setVisibility(seconds: number): Promise<void>;
   close(): void;
 }
 
@@ -33,6 +41,10 @@ export function queuesOf({ endpoint, region, credentials, queueUrl, deadLetterUr
     count: async () => ({ waiting: await held(queueUrl), dead: await held(deadLetterUrl) }),
     async empty() {
       for (const QueueUrl of [queueUrl, deadLetterUrl]) await client.send(new PurgeQueueCommand({ QueueUrl }));
+    },
+    async setVisibility(seconds) {
+      const Attributes = { VisibilityTimeout: String(seconds) };
+      await client.send(new SetQueueAttributesCommand({ QueueUrl: queueUrl, Attributes }));
     },
     close: () => client.destroy(),
   };
