@@ -178,6 +178,12 @@ test("one id names a change in the forwarder's log, in the function's until the 
   await setForwarder(cluster, true);
   try {
     await mesh.untilStatus("at rest", isCut, cutWithinMs);
+    // Its start is an event as well, and the pass for that would make the change under an id of its own.
+    await eventually("the pass for its start has ended", async () => {
+      const [start] = (await forwarderLog(cluster)).filter(({ message }) => message === "forwarding");
+      const lines = await aws.logs("reconcile");
+      return start !== undefined && lines.some(({ fields }) => fields?.["correlationId"] === start["correlationId"]);
+    });
     const toldBefore = (await configEvents(cluster, "EgressRolloutConverged")).length;
     const changed = JSON.parse(await patchConfig(cluster, '{"data":{"egress":"true"}}', "merge", "-o", "json")) as {
       readonly metadata: { readonly resourceVersion: string };
