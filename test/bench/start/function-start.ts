@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { type AwsSide, planAwsSide, startAwsSide } from "#test/aws/aws-side.ts";
+import { accountId } from "#test/aws/eks-record.ts";
 import { freePort, loopbackPlace } from "#test/aws/place.ts";
 import { putEvent } from "#test/aws/put-event.ts";
 import { type StandInApiServer, startStandInApiServer } from "#test/aws/stand-in-api-server.ts";
@@ -109,7 +110,13 @@ async function coldStart(
   await endWorkers(aws.emulator, name);
   const before = api.requests.length;
   const client = new SQSClient({ endpoint: aws.endpoint, region: aws.region, credentials: aws.credentials.root });
-  const body = { id: "bench", source: request.source, "detail-type": request.type, detail: request.detail };
+  const body = {
+    id: "bench",
+    account: accountId,
+    source: request.source,
+    "detail-type": request.type,
+    detail: request.detail,
+  };
   const MessageBody = JSON.stringify({ ...body, time: new Date().toISOString().replace(/\.\d+Z$/, "Z") });
   await client.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody }));
   const sentMs = Date.now();
@@ -140,7 +147,13 @@ async function processStart(file: string): Promise<number> {
     OSM_VISIBILITY_SECONDS: "75",
     OSM_LEASE_SECONDS: "20",
     OSM_DEADLINE_SECONDS: "30",
+    OSM_ACCOUNT_ID: accountId,
     OSM_CLUSTER_NAME: cluster,
+    OSM_FLEET_ROLES: "",
+    OSM_CLUSTER_ROLES: "",
+    OSM_SUBNET_IDS: "",
+    OSM_MESH_NAME: "osm",
+    OSM_NAMESPACE: "osm-system",
   };
   const child = spawn(process.execPath, [here("load-once.mjs"), file], { env, stdio: ["ignore", "pipe", "inherit"] });
   const [text] = (await Promise.race([once(child.stdout, "data"), once(child, "close")])) as [unknown];
