@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { SQSBatchResponse, SQSEvent } from "aws-lambda";
+import { reconcileEnvironment } from "#test/aws/reconcile-environment.ts";
 import { type Child, startChild } from "./child.ts";
 import type { Call, Outcome, Said } from "./function-main.ts";
 import { type Gauged, gaugedWords } from "./heap-held.ts";
@@ -78,14 +79,8 @@ export async function startFunction(name: string, { leaseSeconds, ...place }: Fu
   const environment = {
     OSM_QUEUE_URL: `${awsUrl}/111122223333/queue`,
     OSM_DEAD_LETTER_QUEUE_URL: `${awsUrl}/111122223333/dead-letters`,
-    OSM_VISIBILITY_SECONDS: "75",
+    ...reconcileEnvironment,
     OSM_LEASE_SECONDS: String(leaseSeconds),
-    OSM_DEADLINE_SECONDS: "30",
-    OSM_CLUSTER_NAME: "shop",
-    OSM_CLUSTER_ROLES: "",
-    OSM_SUBNET_IDS: "",
-    OSM_ACCOUNT_ID: "111122223333",
-    OSM_FLEET_ROLES: "",
   };
   const handler = await startHandler(name, { ...place, environment });
   return {

@@ -7,6 +7,7 @@ import { type AwsSide, planAwsSide, startAwsSide } from "#test/aws/aws-side.ts";
 import { accountId } from "#test/aws/eks-record.ts";
 import { freePort, loopbackPlace } from "#test/aws/place.ts";
 import { putEvent } from "#test/aws/put-event.ts";
+import { reconcileEnvironment } from "#test/aws/reconcile-environment.ts";
 import { type StandInApiServer, startStandInApiServer } from "#test/aws/stand-in-api-server.ts";
 import { eventually } from "#test/eventually.ts";
 import { bundleFunctions } from "../../../tools/bundle.ts";
@@ -144,16 +145,7 @@ async function processStart(file: string): Promise<number> {
     OSM_EVENT_BUS_NAME: "none",
     OSM_QUEUE_URL: "http://127.0.0.1:1/none",
     OSM_DEAD_LETTER_QUEUE_URL: "http://127.0.0.1:1/none",
-    OSM_VISIBILITY_SECONDS: "75",
-    OSM_LEASE_SECONDS: "20",
-    OSM_DEADLINE_SECONDS: "30",
-    OSM_ACCOUNT_ID: accountId,
-    OSM_CLUSTER_NAME: cluster,
-    OSM_FLEET_ROLES: "",
-    OSM_CLUSTER_ROLES: "",
-    OSM_SUBNET_IDS: "",
-    OSM_MESH_NAME: "osm",
-    OSM_NAMESPACE: "osm-system",
+    ...reconcileEnvironment,
   };
   const child = spawn(process.execPath, [here("load-once.mjs"), file], { env, stdio: ["ignore", "pipe", "inherit"] });
   const [text] = (await Promise.race([once(child.stdout, "data"), once(child, "close")])) as [unknown];
