@@ -19,20 +19,21 @@ export interface BenchMesh {
   /** For passes in this process: the connection that the function has, as the administrator for the reconciler. */
   readonly reconciler: KubeConnection;
   readonly rollout: RolloutWatch;
+  /** How long a mesh of this size may take with a change, and the queue with what comes of it; ms. */
+  readonly withinMs: number;
   /** The forwarder's pods: none, and nobody but the caller wakes the reconciler. */
   setForwarder(runs: boolean): Promise<void>;
   /** Writes osm-config's `egress`; ms since the epoch before the request and after its answer. */
   patch(egress: boolean): Promise<{ readonly atMs: number; readonly answeredMs: number }>;
   /** Until nothing is left to do for this value. */
-  untilAtRest(egress: boolean, withinMs?: number): Promise<void>;
+  untilAtRest(egress: boolean): Promise<void>;
   stop(): Promise<void>;
 }
 
 /** Nothing but the measured change is to wake anybody while it is measured. */
 const parameters = { driftRate: "rate(1 day)" };
-const restWithinMs = 60_000;
 
-export async function startBenchMesh(progress: Progress): Promise<BenchMesh> {
+export async function startBenchMesh(progress: Progress, withinMs = 60_000): Promise<BenchMesh> {
   const mesh = await startMeshWorld({ parameters, log: (line) => progress.step(line) });
   try {
     progress.step("osm install");
@@ -42,14 +43,20 @@ export async function startBenchMesh(progress: Progress): Promise<BenchMesh> {
       openBareClient(mesh.world, reconcilersGroup),
     ]);
     const connect = await adminTls(mesh.world);
-    return benchMesh(mesh, admin, bareReconciler, new Agent({ ...http1, connections: maxInFlight, connect }));
+    return benchMesh(mesh, withinMs, admin, bareReconciler, new Agent({ ...http1, connections: maxInFlight, connect }));
   } catch (error) {
     await mesh.stop();
     throw error;
   }
 }
 
-function benchMesh(mesh: MeshWorld, admin: BareClient, bareReconciler: BareClient, dispatcher: Agent): BenchMesh {
+function benchMesh(
+  mesh: MeshWorld,
+  withinMs: number,
+  admin: BareClient,
+  bareReconciler: BareClient,
+  dispatcher: Agent,
+): BenchMesh {
   const rollout = watchRollout(mesh.cluster);
   return {
     mesh,
@@ -60,11 +67,12 @@ function benchMesh(mesh: MeshWorld, admin: BareClient, bareReconciler: BareClien
       groups: [reconcilersGroup],
     }),
     rollout,
+    withinMs,
     async setForwarder(runs) {
       await setForwarder(mesh.cluster, runs);
       // Every start sends one event, up to a second after the pod runs; the last words of one that ends come at once.
       if (runs) await untilForwarded(mesh);
-      await untilQueueIsEmpty(mesh.aws, restWithinMs);
+      await untilQueueIsEmpty(mesh.aws, withinMs);
     },
     async patch(egress) {
       const atMs = Date.now();
@@ -72,7 +80,7 @@ function benchMesh(mesh: MeshWorld, admin: BareClient, bareReconciler: BareClien
       await expectJson(admin.send("PATCH", path, { data: { egress: String(egress) } }, mergePatch));
       return { atMs, answeredMs: Date.now() };
     },
-    async untilAtRest(egress, withinMs = restWithinMs) {
+    async untilAtRest(egress) {
       await rollout.until(`at rest with egress ${egress}`, (status) => isAtRest(status, egress), withinMs);
       await untilQueueIsEmpty(mesh.aws, withinMs);
     },

@@ -26,8 +26,6 @@ export interface Subject {
   readonly bench: BenchMesh;
   readonly pods: readonly PodName[];
   readonly configs: BothConfigs;
-  /** For one change. */
-  readonly withinMs: number;
   /** Between two changes, so that the second one finds kubelets that are ready for it. */
   readonly restMs: number;
 }
@@ -45,7 +43,7 @@ export async function changeByEvent(subject: Subject, egress: boolean): Promise<
   await sleep(subject.restMs);
   const patched = await subject.bench.patch(egress);
   const change = await converged(subject, egress, { patchedMs: patched.atMs, answeredMs: patched.answeredMs });
-  await subject.bench.untilAtRest(egress, subject.withinMs);
+  await subject.bench.untilAtRest(egress);
   return change;
 }
 
@@ -61,11 +59,11 @@ export async function changeAlone(subject: Subject, egress: boolean): Promise<Ch
 }
 
 async function converged(
-  { bench, pods, configs, withinMs }: Subject,
+  { bench, pods, configs }: Subject,
   egress: boolean,
   began: Pick<Change, "patchedMs" | "answeredMs" | "passBeganMs">,
 ): Promise<Change> {
-  const status = await bench.rollout.until(`egress ${egress}`, (it) => isConverged(it, egress), withinMs);
+  const status = await bench.rollout.until(`egress ${egress}`, (it) => isConverged(it, egress), bench.withinMs);
   const seenMs = Date.now();
   const { digest } = configOf(configs, egress);
   const there = await Promise.all(pods.map((pod) => runs(bench.admin, pod, digest)));

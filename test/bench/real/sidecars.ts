@@ -7,7 +7,6 @@ import type { Scenario } from "../measure/scenario.ts";
 import { setSidecars } from "./sample.ts";
 
 const counts = [1, 10, 30];
-const withinMs = 60_000;
 const largest = 30;
 /** DESIGN's, for the largest. */
 const wholePathMs = 800;
@@ -57,7 +56,7 @@ export async function openSubject(bench: BenchMesh, count: number): Promise<Subj
   const configs = await bothConfigs(bench, () => reconcileAlone(bench));
   await bench.setForwarder(true);
   await bench.untilAtRest(false);
-  return { bench, pods: await readSidecarPods(bench.admin), configs, withinMs, restMs: kubeletRestMs };
+  return { bench, pods: await readSidecarPods(bench.admin), configs, restMs: kubeletRestMs };
 }
 
 /** What a change costs that finds the kubelets not ready for it. */

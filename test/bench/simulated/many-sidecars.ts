@@ -27,21 +27,21 @@ function manySidecars(size: Size): Scenario {
     title: `Patch of osm-config → every sidecar verified, ${pods} simulated in ${accounts} service accounts`,
     ...(size.onlyWhenAsked ? { onlyWhenAsked: size.onlyWhenAsked } : {}),
     async measure({ rounds = size.rounds, progress }) {
-      const bench = await startBenchMesh(progress);
+      const bench = await startBenchMesh(progress, withinMs);
       try {
         await simulate(bench, size, (text) => progress.step(text));
         progress.step(`${what}: first pass`);
         await bench.setForwarder(false);
         await reconcileAlone(bench, "drift");
-        await bench.untilAtRest(false, withinMs);
+        await bench.untilAtRest(false);
         const configs = await bothConfigs(bench, () => reconcileAlone(bench));
-        const subject: Subject = { bench, pods: await readSidecarPods(bench.admin), configs, withinMs, restMs: 0 };
+        const subject: Subject = { bench, pods: await readSidecarPods(bench.admin), configs, restMs: 0 };
         if (subject.pods.length !== pods) throw new Error(`${subject.pods.length} pods, not ${pods}`);
         const alone = await alternate(subject, rounds, changeAlone, (at) =>
           progress.step(`${what}: reconcile alone, ${at} of ${rounds}`),
         );
         await bench.setForwarder(true);
-        await bench.untilAtRest(false, withinMs);
+        await bench.untilAtRest(false);
         const byEvent = await alternate(subject, rounds, changeByEvent, (at) =>
           progress.step(`${what}: by event, ${at} of ${rounds}`),
         );
