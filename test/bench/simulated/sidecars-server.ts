@@ -5,7 +5,9 @@
  *   sidecars-server.ts KUBECONFIG PODS ACCOUNTS
  */
 import { createServer } from "node:http";
+import { resourceOf } from "#lib/kube/kinds.ts";
 import { openKubeconfig } from "#lib/kube/kubeconfig.ts";
+import { type WatchListener, watch } from "#lib/kube/watch.ts";
 import { labels, meshName, ports } from "#lib/mesh/names.ts";
 import { sidecarStats } from "#test/sidecar-stats.ts";
 import { configMapAt, type Shape } from "./shape.ts";
@@ -13,27 +15,40 @@ import { configMapAt, type Shape } from "./shape.ts";
 const [, , kubeconfig = "", pods, accounts] = process.argv;
 const shape: Shape = { pods: Number(pods), accounts: Number(accounts) };
 
-interface ConfigMap {
-  readonly metadata: { readonly namespace: string; readonly name: string };
-  readonly data?: Readonly<Record<string, string>>;
+interface SidecarConfig {
+  readonly place: string;
+  readonly answer: string;
 }
 
 /** What a sidecar answers, by its ConfigMap. */
 const answers = new Map<string, string>();
 
-async function follow(): Promise<never> {
-  const connection = openKubeconfig({ kubeconfig });
-  const query = { watch: true, labelSelector: `${labels.sidecarConfig}=${meshName}` };
-  // A watch that has ended begins again with everything there is.
-  for (;;) {
-    const lines = connection.stream({ method: "GET", path: "/api/v1/configmaps", query }, new AbortController().signal);
-    for await (const line of lines) {
-      const { type, object } = JSON.parse(line) as { readonly type: string; readonly object: ConfigMap };
-      const key = `${object.metadata.namespace}/${object.metadata.name}`;
-      if (type === "DELETED") answers.delete(key);
-      else answers.set(key, sidecarStats(object.data ?? {}));
-    }
-  }
+function configOf(object: unknown): SidecarConfig {
+  const { metadata, data = {} } = object as {
+    readonly metadata: { readonly namespace: string; readonly name: string };
+    readonly data?: Readonly<Record<string, string>>;
+  };
+  return { place: `${metadata.namespace}/${metadata.name}`, answer: sidecarStats(data) };
+}
+
+function follow(): Promise<void> {
+  const target = {
+    resource: resourceOf({ apiVersion: "v1", kind: "ConfigMap" }),
+    labelSelector: `${labels.sidecarConfig}=${meshName}`,
+    lifeSeconds: 60,
+  };
+  const listener: WatchListener<SidecarConfig> = {
+    reduce: configOf,
+    onSeen(seen) {
+      if (seen.kind === "listed") {
+        answers.clear();
+        for (const { place, answer } of seen.objects) answers.set(place, answer);
+      } else if (seen.kind === "deleted") answers.delete(seen.object.place);
+      else answers.set(seen.object.place, seen.object.answer);
+    },
+    onTrouble: (trouble) => console.error(String(trouble)),
+  };
+  return watch(openKubeconfig({ kubeconfig }), target, listener, new AbortController().signal);
 }
 
 const server = createServer((request, response) => {
