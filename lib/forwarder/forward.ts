@@ -7,7 +7,7 @@ import { type DeliveryFigures, type SendEvents, startDelivery } from "./delivery
 import { Health } from "./health.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import { type Change, openLedger } from "./ledger.ts";
-import { dueMs, offer, type Step, startPace, tick } from "./pace.ts";
+import { bucketMsOf, dueMs, offer, type Step, startPace, tick } from "./pace.ts";
 import { reduceObject, type SeenObject } from "./seen-object.ts";
 import { type Watched, watchedIn } from "./watched.ts";
 
@@ -69,7 +69,11 @@ export async function forward(ports: ForwarderPorts, signal: AbortSignal): Promi
     const due = dueMs(pace);
     // Rounded up: a timer that fires early would find nothing due and be set again.
     if (due !== undefined)
-      timer = setTimeout(() => take(tick(pace, performance.now())), Math.ceil(due - performance.now()));
+      timer = setTimeout(() => take(tickAt(performance.now())), Math.ceil(due - performance.now()));
+  }
+
+  function tickAt(nowMs: number): Step<Change> {
+    return tick(pace, nowMs, bucketMsOf(ledger.size));
   }
 
   function onSeen(kind: Watched["kind"], seen: Seen<SeenObject>): void {
@@ -77,7 +81,8 @@ export async function forward(ports: ForwarderPorts, signal: AbortSignal): Promi
     const change = ledger.see(kind, seen);
     if (change === undefined) return;
     const listed = seen.kind === "listed";
-    take(offer(pace, { watch: kind, listed, urgent: kind === "ConfigMap", change }, performance.now()));
+    const arrival = { watch: kind, listed, urgent: kind === "ConfigMap", change };
+    take(offer(pace, arrival, performance.now(), bucketMsOf(ledger.size)));
   }
 
   const health = new Health(new Map(watched.map(({ kind, target }) => [kind, longestSilenceMs(target)])));
@@ -113,7 +118,7 @@ export async function forward(ports: ForwarderPorts, signal: AbortSignal): Promi
   clearInterval(heartbeat);
   stopHeartbeat();
   // What waits for its second goes now: the next start would make it good, but later.
-  take(tick(pace, Number.POSITIVE_INFINITY));
+  take(tickAt(Number.POSITIVE_INFINITY));
   await delivery.close(farewellMs);
   log.info("stopped", heartbeatFields(delivery.figures(), ledger.size));
 }

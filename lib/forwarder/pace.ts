@@ -1,9 +1,23 @@
 /**
  * When changes are sent. Those of osm-config at once, each on its own. All others share one bucket: the first after a
- * quiet time at once, then one a second for as long as they keep coming; an event stands for every change before it.
- * A start sends one event. Times are milliseconds of a clock that never goes back.
+ * quiet time at once, then one a second, in a large mesh less, for as long as they keep coming; an event stands for every
+ * change before it. A start sends one event. Times are milliseconds of a clock that never goes back.
  */
-export const bucketMs = 1_000;
+export const shortestBucketMs = 1_000;
+/** With the pass that follows, a pod of a new account has its configuration within 10 s. */
+export const longestBucketMs = 5_000;
+const bucketShareMs = 0.5;
+
+/**
+ * How long the bucket is closed after an event. Every event costs a pass, and a pass a list of the whole mesh: that of ten
+ * thousand pods takes an API server more than a second, and it would get nothing else done.
+ *
+ * @param objects  of the mesh, as far as they are known
+ */
+export function bucketMsOf(objects: number): number {
+  return Math.min(longestBucketMs, Math.max(shortestBucketMs, objects * bucketShareMs));
+}
+
 /** How long a start waits for the slowest of its first lists; one that comes later is told like any other list. */
 export const startPatienceMs = 1_000;
 
@@ -43,19 +57,24 @@ export function startPace<C>(watches: Iterable<string>, change: C, nowMs: number
   };
 }
 
-export function offer<C>(pace: Pace<C>, arrival: Arrival<C>, nowMs: number): Step<C> {
+/** @param bucketMs  for how long what is sent now closes the bucket */
+export function offer<C>(pace: Pace<C>, arrival: Arrival<C>, nowMs: number, bucketMs: number): Step<C> {
   const { change, urgent } = arrival;
   if (pace.start && arrival.listed && pace.start.awaited.has(arrival.watch)) {
     const awaited = new Set(pace.start.awaited);
     awaited.delete(arrival.watch);
-    return tick({ ...pace, start: { ...pace.start, awaited, change: urgent ? change : pace.start.change } }, nowMs);
+    return tick(
+      { ...pace, start: { ...pace.start, awaited, change: urgent ? change : pace.start.change } },
+      nowMs,
+      bucketMs,
+    );
   }
   if (urgent) return { pace, send: [{ change, urgent }] };
-  return tick({ ...pace, waiting: pace.waiting ?? change }, nowMs);
+  return tick({ ...pace, waiting: pace.waiting ?? change }, nowMs, bucketMs);
 }
 
 /** Sends what is due. Call it at `dueMs`; early and needless calls change nothing. */
-export function tick<C>(pace: Pace<C>, nowMs: number): Step<C> {
+export function tick<C>(pace: Pace<C>, nowMs: number, bucketMs: number): Step<C> {
   const { start, waiting } = pace;
   if (start) {
     if (start.awaited.size > 0 && nowMs < start.untilMs) return { pace, send: [] };

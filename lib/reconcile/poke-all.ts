@@ -2,11 +2,9 @@ import type { ObservedPod } from "../rollout/observation.ts";
 import { runningSidecars, wantedDigestOf } from "../rollout/pod-checks.ts";
 import type { Wanted } from "../rollout/wanted.ts";
 import type { Holder } from "./holder.ts";
-import { poke } from "./poke.ts";
+import { Pokes } from "./pokes.ts";
+import { mostAtATime } from "./turns.ts";
 import { reserveMs } from "./verification.ts";
-
-/** Pokes between two looks at the clock: what a connection keeps in flight, so each of them takes one exchange. */
-const chunk = 64;
 
 /** Between two looks at the switch, which cost as much as a few pokes. */
 const overtakenLookMs = 500;
@@ -24,10 +22,12 @@ export async function pokeAll(
 ): Promise<"done" | "lost" | "overtaken"> {
   const due = runningSidecars(pods).filter((pod) => memory.unpoked.has(`${pod.namespace}/${pod.configMap}`));
   const missed = new Set<string>();
+  const pokes = new Pokes(ports, context.log);
   let poked = 0;
   let lookedMs = ports.nowMs();
   try {
-    for (let start = 0; start < due.length; start += chunk) {
+    // Between two looks at the clock each of them takes one exchange.
+    for (let start = 0; start < due.length; start += mostAtATime) {
       // The status that follows says that they are to be verified, and so the next pass asks and pokes them.
       if (context.msLeft() < reserveMs) {
         context.log.warn("out of time before every pod was poked", { poked: start, pods: due.length });
@@ -39,16 +39,17 @@ export async function pokeAll(
       }
       if ((await lease.keep()) === "lost") return "lost";
       await Promise.all(
-        due.slice(start, start + chunk).map(async (pod) => {
+        due.slice(start, start + mostAtATime).map(async (pod) => {
           const digest = wantedDigestOf(pod, wanted);
           if (digest === undefined) return;
-          const refusal = await poke(ports, context.log, pod, { digest, atMs: ports.nowMs() });
+          const refusal = await pokes.send(pod, { digest, atMs: ports.nowMs() });
           if (refusal === undefined) poked++;
           else if (refusal.retry !== "never") missed.add(`${pod.namespace}/${pod.configMap}`);
         }),
       );
     }
   } finally {
+    pokes.end();
     if (poked > 0) context.log.info("pods poked", { pods: poked, of: due.length });
   }
   memory.unpoked.clear();

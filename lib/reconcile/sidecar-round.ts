@@ -14,9 +14,10 @@ import type { CheckedPod } from "../rollout/tally.ts";
 import type { Wanted } from "../rollout/wanted.ts";
 import type { PassLog } from "./pass.ts";
 import { isAltered, isLeft, isOpen, type RoundOptions } from "./patience.ts";
-import { poke } from "./poke.ts";
+import { Pokes } from "./pokes.ts";
 import type { ClusterPorts } from "./ports.ts";
 import { type Adoption, type Check, newCheck } from "./sidecar-check.ts";
+import { mostAtATime, Turns } from "./turns.ts";
 
 /** Asked less and less often: at most so long between two questions, and longer in a large mesh, to spare the API server. */
 const askGrowth = 1.4;
@@ -33,9 +34,12 @@ const openConnectionAskMs = 500;
  */
 export class SidecarRound {
   readonly #ports: ClusterPorts;
-  readonly #log: PassLog;
   readonly #wanted: Wanted;
   readonly #options: RoundOptions;
+  readonly #pokes: Pokes;
+  readonly #turns = new Turns();
+  /** Passes that run at a time begin at different sidecars of a large mesh, and leave each other's out. */
+  readonly #beginsAt = Math.random();
   #checks = new Map<string, Check>();
   #inFlight = 0;
   /** Of the requests in flight: one promise for all, since every wait on each of thousands would stay in memory with it. */
@@ -45,7 +49,7 @@ export class SidecarRound {
 
   constructor(ports: ClusterPorts, log: PassLog, wanted: Wanted, options: RoundOptions) {
     this.#ports = ports;
-    this.#log = log;
+    this.#pokes = new Pokes(ports, log);
     this.#wanted = wanted;
     this.#options = options;
   }
@@ -55,15 +59,21 @@ export class SidecarRound {
     const now = this.#ports.nowMs();
     const due = new Set(podsToAsk(pods, this.#wanted, options.everybody, options.suspects, now));
     const next = new Map<string, Check>();
-    for (const pod of runningSidecars(pods)) {
+    for (const pod of this.#inOrder(runningSidecars(pods))) {
       const key = keyOf(pod);
-      const check =
-        this.#checks.get(key) ??
-        newCheck(pod, wantedDigestOf(pod, this.#wanted), due.has(pod) || isAltered(pod, this.#options), options, now);
+      const isDue = due.has(pod) || isAltered(pod, this.#options);
+      const check = this.#checks.get(key) ?? newCheck(pod, wantedDigestOf(pod, this.#wanted), isDue, options, now);
       check.pod = pod;
+      if (check.state === "not-asked" && check.forItsNote && !isDue) check.state = "trusted";
       next.set(key, check);
     }
     this.#checks = next;
+  }
+
+  #inOrder(pods: readonly ObservedPod[]): readonly ObservedPod[] {
+    if (pods.length <= mostAtATime) return pods;
+    const first = Math.floor(this.#beginsAt * pods.length);
+    return [...pods.slice(first), ...pods.slice(0, first)];
   }
 
   /** An answer from before: it counts for the switch alone, and the sidecar is asked as if it had not been heard. */
@@ -86,6 +96,7 @@ export class SidecarRound {
   /** Answers that are still out come too late for anything. */
   end(): void {
     this.#isOver = true;
+    this.#pokes.end();
   }
 
   get checked(): readonly CheckedPod[] {
@@ -141,9 +152,8 @@ export class SidecarRound {
     check.asking = true;
     if (this.#inFlight === 0) this.#allAnswered = Promise.withResolvers<void>();
     this.#inFlight++;
-    void this.#ports
-      .ask(check.pod)
-      .then((answer) => this.#learn(check, answer))
+    void this.#turns
+      .take(() => this.#askNow(check))
       .catch((error: unknown) => {
         this.#failure = error;
       })
@@ -152,6 +162,12 @@ export class SidecarRound {
         this.#inFlight--;
         if (this.#inFlight === 0) this.#allAnswered.resolve();
       });
+  }
+
+  async #askNow(check: Check): Promise<void> {
+    // While it waited for its turn another pass may have verified it.
+    if (this.#isOver || !this.#isOpen(check)) return;
+    await this.#learn(check, await this.#ports.ask(check.pod));
   }
 
   async #learn(check: Check, answer: Answer): Promise<void> {
@@ -194,13 +210,16 @@ export class SidecarRound {
 
   async #poke(check: Check, digest: string): Promise<void> {
     check.poked = true;
-    const refusal = await poke(this.#ports, this.#log, check.pod, {
+    const sentMs = this.#ports.nowMs();
+    const refusal = await this.#pokes.send(check.pod, {
       digest,
       atMs: check.pokedAtMs,
       ...(check.repokes > 0 ? { again: check.repokes } : {}),
       ...(check.noted ? {} : { unverified: true }),
     });
     check.unpoked = refusal?.message;
+    if (refusal === undefined) this.#turns.taken();
+    else if (refusal.retry !== "never") this.#turns.refused(sentMs, this.#ports.nowMs());
   }
 }
 

@@ -130,6 +130,7 @@ export class Verification {
     });
     let leaseLookedMs = ports.nowMs();
     let relistDueMs = ports.nowMs() + relistMs;
+    let relistTookMs = 0;
     for (;;) {
       const finished = !this.#round.unresolved && this.#surveying === undefined;
       const outOfTime = this.#context.msLeft() < reserveMs;
@@ -149,10 +150,11 @@ export class Verification {
         if (number === undefined) return { kind: "again" };
         if (number > this.#number) return result("superseded");
       }
-      if (now >= relistDueMs) {
+      // Not so late that the pass could end without having told what it has heard.
+      if (now >= relistDueMs && this.#context.msLeft() > reserveMs + Math.max(relistMs, 2 * relistTookMs)) {
         await this.#relist();
-        const tookMs = ports.nowMs() - now;
-        relistDueMs = now + Math.max(relistMs, relistShare * tookMs);
+        relistTookMs = ports.nowMs() - now;
+        relistDueMs = now + Math.max(relistMs, relistShare * relistTookMs);
       }
     }
   }

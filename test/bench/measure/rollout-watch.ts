@@ -24,8 +24,9 @@ export function watchRollout(cluster: Cluster): RolloutWatch {
 
   async function follow(): Promise<void> {
     const path = `/apis/${apiVersion}/namespaces/${osmNamespace}/egressrollouts`;
-    const query = { watch: true, fieldSelector: `metadata.name=${rolloutName}` };
-    // The server ends a watch within the hour; each new one begins with the object as it is.
+    // Ended by the server in time: a watch that tells nothing for five minutes is given up as dead, and fails.
+    const query = { watch: true, timeoutSeconds: 60, fieldSelector: `metadata.name=${rolloutName}` };
+    // Each new one begins with the object as it is.
     while (!ended.signal.aborted) {
       for await (const line of connection.stream({ method: "GET", path, query }, ended.signal)) {
         const { object } = JSON.parse(line) as { readonly object: { readonly status?: RolloutStatus } };

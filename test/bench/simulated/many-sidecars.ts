@@ -1,4 +1,5 @@
-import { bothConfigs, startBenchMesh } from "../measure/bench-mesh.ts";
+import type { RolloutStatus } from "#lib/rollout/status.ts";
+import { type BenchMesh, bothConfigs, startBenchMesh } from "../measure/bench-mesh.ts";
 import { changeAlone, changeByEvent, type Subject } from "../measure/change.ts";
 import { readSidecarPods } from "../measure/floor.ts";
 import { workersOf } from "../measure/function-workers.ts";
@@ -29,12 +30,9 @@ function manySidecars(size: Size): Scenario {
     async measure({ rounds = size.rounds, progress }) {
       const bench = await startBenchMesh(progress, withinMs);
       try {
-        // Changes are measured, not a mesh that grows: passes over it would contend with what makes the pods.
-        await bench.setForwarder(false);
-        await simulate(bench, size, (text) => progress.step(text));
-        progress.step(`${what}: first pass`);
-        await reconcileAlone(bench, "drift");
+        const growth = await grow(bench, size, (text) => progress.step(text));
         await bench.untilAtRest(false);
+        await bench.setForwarder(false);
         const configs = await bothConfigs(bench, () => reconcileAlone(bench));
         const subject: Subject = { bench, pods: await readSidecarPods(bench.admin), configs, restMs: 0 };
         if (subject.pods.length !== pods) throw new Error(`${subject.pods.length} pods, not ${pods}`);
@@ -49,6 +47,8 @@ function manySidecars(size: Size): Scenario {
         const workers = await workersOf(bench.mesh.aws.emulator, bench.mesh.aws.functionNames.reconcile);
         const rows: Row[] = changeRows(what, byEvent, alone, { byEvent: 1.5, alone: 1.5 });
         rows.push(
+          row(`${what}: made, with the mesh at work`, "ms", [growth.madeMs]),
+          row(`${what}: the last one made → all verified`, "ms", [growth.verifiedMs]),
           row(
             `${what}: the function's most memory`,
             "MiB",
@@ -68,6 +68,21 @@ function manySidecars(size: Size): Scenario {
       }
     },
   };
+}
+
+/** The mesh grows as fast as pods can be made, under its forwarder and its function. */
+async function grow(
+  bench: BenchMesh,
+  size: Size,
+  step: (text: string) => void,
+): Promise<{ readonly madeMs: number; readonly verifiedMs: number }> {
+  const beganMs = Date.now();
+  await simulate(bench, size, step);
+  const madeMs = Date.now();
+  step(`${size.pods} sidecars: until all are verified`);
+  const areVerified = ({ sidecars }: RolloutStatus) => sidecars?.total === size.pods && sidecars.verified === size.pods;
+  await bench.rollout.until(`${size.pods} sidecars verified`, areVerified, size.withinMs);
+  return { madeMs: madeMs - beganMs, verifiedMs: Date.now() - madeMs };
 }
 
 export const thousandSidecars = manySidecars({ pods: 1_000, accounts: 200, rounds: 3, withinMs: 120_000 });

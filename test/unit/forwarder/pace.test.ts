@@ -1,10 +1,12 @@
 import { describe, expect, test } from "vitest";
 import {
   type Arrival,
-  bucketMs,
+  bucketMsOf,
   dueMs,
+  longestBucketMs,
   offer,
   type Pace,
+  shortestBucketMs,
   startPace,
   startPatienceMs,
   tick,
@@ -29,6 +31,7 @@ function play(
   pace: Pace<string>,
   arrivals: readonly (readonly [atMs: number, arrival: Arrival<string>])[],
   untilMs: number,
+  bucketMs = shortestBucketMs,
 ): string[] {
   const sent: string[] = [];
   let now = pace;
@@ -37,11 +40,11 @@ function play(
     sent.push(...step.send.map((one) => `${atMs} ${one.change}`));
   };
   const runTo = (endMs: number) => {
-    for (let due = dueMs(now); due !== undefined && due <= endMs; due = dueMs(now)) take(tick(now, due), due);
+    for (let due = dueMs(now); due !== undefined && due <= endMs; due = dueMs(now)) take(tick(now, due, bucketMs), due);
   };
   for (const [atMs, arrival] of arrivals) {
     runTo(atMs);
-    take(offer(now, arrival, atMs), atMs);
+    take(offer(now, arrival, atMs, bucketMs), atMs);
   }
   runTo(untilMs);
   return sent;
@@ -65,7 +68,7 @@ describe("once running", () => {
       "one after its second goes at once",
       [
         [0, change("a")],
-        [bucketMs, change("b")],
+        [shortestBucketMs, change("b")],
       ],
       ["0 a", "1000 b"],
     ],
@@ -116,6 +119,21 @@ describe("once running", () => {
   ])("%s", (_what, arrivals, sent) => {
     expect(play(running, arrivals, 10_000)).toEqual(sent);
   });
+});
+
+test("a stream of them is slower in a large mesh, where every event costs a list of it", () => {
+  const stream = Array.from({ length: 10 }, (_, at): [number, Arrival<string>] => [at * 500, change(`${at}`)]);
+  expect(play(running, stream, 10_000, bucketMsOf(5_000))).toEqual(["0 0", "2500 1", "5000 5"]);
+});
+
+test.each([
+  [0, shortestBucketMs],
+  [2_000, shortestBucketMs],
+  [5_000, 2_500],
+  [10_500, longestBucketMs],
+  [100_000, longestBucketMs],
+])("with %i objects the bucket is closed for %i ms", (objects, wanted) => {
+  expect(bucketMsOf(objects)).toBe(wanted);
 });
 
 describe("a start", () => {
@@ -175,6 +193,6 @@ describe("a start", () => {
 
 test("ticks that come early or for nothing change nothing", () => {
   const waiting: Pace<string> = { start: undefined, waiting: "a", notBeforeMs: 100 };
-  expect(tick(waiting, 99)).toEqual({ pace: waiting, send: [] });
-  expect(tick(running, 99)).toEqual({ pace: running, send: [] });
+  expect(tick(waiting, 99, shortestBucketMs)).toEqual({ pace: waiting, send: [] });
+  expect(tick(running, 99, shortestBucketMs)).toEqual({ pace: running, send: [] });
 });

@@ -1,0 +1,102 @@
+import { expect, test, vi } from "vitest";
+import { EgressError } from "#lib/errors.ts";
+import type { ScriptedCluster } from "./cluster.ts";
+import { meshAtRest } from "./mesh.ts";
+import { runPass, startPass } from "./pass.ts";
+import type { Fates } from "./ports.ts";
+
+const newPods = 300;
+const requestMs = 10;
+
+/** A mesh at rest to which many pods have come that nobody has asked yet. */
+async function crowded(): Promise<ScriptedCluster> {
+  const cluster = await meshAtRest();
+  for (let at = 0; at < newPods; at++) cluster.addPod("shop", `new-${at}`, "web");
+  await cluster.clock.pass(5_000);
+  cluster.calls.clear();
+  return cluster;
+}
+
+/** An API server that deals with one question or poke after the other, whoever sends it. */
+function oneByOne(cluster: ScriptedCluster): Fates {
+  let freeMs = 0;
+  return (verb) => {
+    const nowMs = cluster.clock.nowMs();
+    if (verb !== "ask" && verb !== "poke") return { there: 1, back: 1 };
+    freeMs = Math.max(freeMs, nowMs) + requestMs;
+    return { there: freeMs - nowMs, back: 1 };
+  };
+}
+
+function noted(cluster: ScriptedCluster): number {
+  return [...cluster.pods.values()].filter(({ poke }) => poke !== undefined && !poke.unverified).length - 3;
+}
+
+test("a pass that runs short of time has left notes of those it has verified, and the next one asks the others alone", async () => {
+  const cluster = await crowded();
+  // For half of the questions and pokes, and the reserve.
+  const budgetMs = newPods * requestMs + 4_000;
+  expect(await runPass(cluster, { fates: oneByOne(cluster), budgetMs })).toMatchObject({ kind: "out-of-time" });
+  expect(noted(cluster)).toBeGreaterThan(newPods / 3);
+  // What was on its way still arrives.
+  await cluster.clock.pass(1_000);
+  const before = noted(cluster);
+  cluster.calls.clear();
+  await runPass(cluster, { fates: oneByOne(cluster) });
+  expect(cluster.calls.get("ask")).toBe(newPods - before);
+  expect(cluster.status.sidecars).toMatchObject({ total: newPods + 3, verified: newPods + 3 });
+});
+
+test("passes that run at a time begin at different sidecars, and leave out whom the other has verified meanwhile", async () => {
+  const cluster = await crowded();
+  vi.spyOn(Math, "random").mockReturnValueOnce(0).mockReturnValueOnce(0.5);
+  const fates = oneByOne(cluster);
+  const both = [startPass(cluster, { fates }), startPass(cluster, { fates })];
+  await cluster.clock.run(Promise.all(both));
+  vi.restoreAllMocks();
+  expect(noted(cluster)).toBe(newPods);
+  // What is in flight when a list comes is asked by both.
+  expect(cluster.calls.get("ask")).toBeLessThan(1.5 * newPods);
+});
+
+test("a pass that has poked them itself does not take its own pokes for another's notes", async () => {
+  const cluster = await crowded();
+  await runPass(cluster);
+  vi.spyOn(Math, "random").mockReturnValue(0);
+  // Nobody knows what was written under it: everything is stamped, poked and asked anew.
+  cluster.lease = undefined;
+  const stopped = 100;
+  for (const pod of [...cluster.pods.values()].slice(-stopped)) pod.stopped = true;
+  await runPass(cluster, { fates: oneByOne(cluster) });
+  vi.restoreAllMocks();
+  expect(cluster.status.sidecars).toMatchObject({ total: newPods + 3, verified: newPods + 3 - stopped });
+});
+
+test("an API server that takes no pokes is asked and poked less at a time", async () => {
+  const cluster = await crowded();
+  for (const key of cluster.pods.keys()) cluster.pokeRefusals.set(key, new EgressError("api-unavailable", "504"));
+  let inFlight = 0;
+  const atATime: number[] = [];
+  const fates: Fates = (verb) => {
+    if (verb !== "ask") return { there: 1, back: 1 };
+    inFlight++;
+    atATime.push(inFlight);
+    cluster.clock.after(100, () => inFlight--);
+    return { there: 100, back: 0 };
+  };
+  await runPass(cluster, { fates });
+  expect(Math.max(...atATime.slice(0, newPods / 3))).toBe(64);
+  expect(Math.max(...atATime.slice(-newPods / 3))).toBeLessThanOrEqual(16);
+});
+
+test("a pass that is short of time lists the pods no more, and has time to say how far it is", async () => {
+  const cluster = await meshAtRest();
+  cluster.pod("shop/web-1").stopped = true;
+  cluster.setOsmConfig({ egress: "true", permissive_traffic_policy_mode: "true" });
+  const budgetMs = 9_000;
+  const beganMs = cluster.clock.nowMs();
+  const fates: Fates = (verb) => ({ there: verb === "readPods" ? 2_500 : 1, back: 1 });
+  expect(await runPass(cluster, { fates, budgetMs })).toMatchObject({ kind: "out-of-time" });
+  expect(budgetMs - (cluster.clock.nowMs() - beganMs)).toBeGreaterThan(3_000);
+  expect(cluster.status.sidecars).toMatchObject({ total: 3, verified: 2 });
+});
