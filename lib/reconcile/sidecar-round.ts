@@ -219,7 +219,7 @@ export class SidecarRound {
     });
     check.unpoked = refusal?.message;
     if (refusal === undefined) this.#turns.taken();
-    else if (refusal.retry !== "never") this.#turns.refused(sentMs, this.#ports.nowMs());
+    else if (refusal.retry === "backoff") this.#turns.refused(sentMs, this.#ports.nowMs());
   }
 }
 

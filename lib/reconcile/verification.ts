@@ -161,7 +161,9 @@ export class Verification {
 
   async #relist(): Promise<void> {
     const pods = meshPods(this.#seen, await this.#ports.readPods());
-    this.#round.adopt(pods, { everybody: this.#everybody, suspects: new Map() });
+    // Whoever has taken the Lease since may have poked them, and has asked nobody yet: such notes prove nothing.
+    const isOvertaken = (await this.#ports.leaseNumber()) !== this.#number;
+    this.#round.adopt(pods, { everybody: this.#everybody || isOvertaken, suspects: new Map() });
   }
 
   /** What cannot be surveyed says nothing about the sidecars: the pass goes on without. */

@@ -72,6 +72,26 @@ test("a pass that has poked them itself does not take its own pokes for another'
   expect(cluster.status.sidecars).toMatchObject({ total: newPods + 3, verified: newPods + 3 - stopped });
 });
 
+test("what somebody has poked who has taken the Lease meanwhile, and has asked nobody yet, is not taken for verified", async () => {
+  const cluster = await crowded();
+  const { lease } = cluster;
+  if (!lease) throw new Error("no Lease");
+  const digest = cluster.pod("shop/web-1").poke?.digest ?? "";
+  let lists = 0;
+  const slow = oneByOne(cluster);
+  const overtaken = () => {
+    cluster.lease = { ...lease, holder: "another", transitions: lease.transitions + 1 };
+    for (const pod of cluster.pods.values()) pod.poke ??= { digest, atMs: cluster.clock.nowMs() };
+  };
+  const fates: Fates = (verb, index) => {
+    if (verb === "readPods") lists++;
+    if (verb === "readPods" && lists === 2) overtaken();
+    return slow(verb, index);
+  };
+  expect(await runPass(cluster, { fates })).toMatchObject({ kind: "superseded" });
+  expect(cluster.status.sidecars).toMatchObject({ total: 3, verified: 3 });
+});
+
 test("an API server that takes no pokes is asked and poked less at a time", async () => {
   const cluster = await crowded();
   for (const key of cluster.pods.keys()) cluster.pokeRefusals.set(key, new EgressError("api-unavailable", "504"));
