@@ -7,7 +7,7 @@ import { type DeliveryFigures, type SendEvents, startDelivery } from "./delivery
 import { Health } from "./health.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import { type Change, openLedger } from "./ledger.ts";
-import { bucketMsOf, dueMs, offer, type Step, startPace, tick } from "./pace.ts";
+import { bucketMs, dueMs, offer, podBucketMs, type Step, startPace, tick } from "./pace.ts";
 import { reduceObject, type SeenObject } from "./seen-object.ts";
 import { type Watched, watchedIn } from "./watched.ts";
 
@@ -69,11 +69,7 @@ export async function forward(ports: ForwarderPorts, signal: AbortSignal): Promi
     const due = dueMs(pace);
     // Rounded up: a timer that fires early would find nothing due and be set again.
     if (due !== undefined)
-      timer = setTimeout(() => take(tickAt(performance.now())), Math.ceil(due - performance.now()));
-  }
-
-  function tickAt(nowMs: number): Step<Change> {
-    return tick(pace, nowMs, bucketMsOf(ledger.size));
+      timer = setTimeout(() => take(tick(pace, performance.now())), Math.ceil(due - performance.now()));
   }
 
   function onSeen(kind: Watched["kind"], seen: Seen<SeenObject>): void {
@@ -81,8 +77,9 @@ export async function forward(ports: ForwarderPorts, signal: AbortSignal): Promi
     const change = ledger.see(kind, seen);
     if (change === undefined) return;
     const listed = seen.kind === "listed";
-    const arrival = { watch: kind, listed, urgent: kind === "ConfigMap", change };
-    take(offer(pace, arrival, performance.now(), bucketMsOf(ledger.size)));
+    const waitMs = kind === "Pod" ? podBucketMs(ledger.size) : bucketMs;
+    const arrival = { watch: kind, listed, urgent: kind === "ConfigMap", bucketMs: waitMs, change };
+    take(offer(pace, arrival, performance.now()));
   }
 
   const health = new Health(new Map(watched.map(({ kind, target }) => [kind, longestSilenceMs(target)])));
@@ -117,8 +114,8 @@ export async function forward(ports: ForwarderPorts, signal: AbortSignal): Promi
   clearTimeout(timer);
   clearInterval(heartbeat);
   stopHeartbeat();
-  // What waits for its second goes now: the next start would make it good, but later.
-  take(tickAt(Number.POSITIVE_INFINITY));
+  // What waits for its time goes now: the next start would make it good, but later.
+  take(tick(pace, Number.POSITIVE_INFINITY));
   await delivery.close(farewellMs);
   log.info("stopped", heartbeatFields(delivery.figures(), ledger.size));
 }

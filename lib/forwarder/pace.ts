@@ -1,21 +1,21 @@
 /**
  * When changes are sent. Those of osm-config at once, each on its own. All others share one bucket: the first after a
- * quiet time at once, then one a second, in a large mesh less, for as long as they keep coming; an event stands for every
- * change before it. A start sends one event. Times are milliseconds of a clock that never goes back.
+ * quiet time at once, then one a second, of pods less in a large mesh, for as long as they keep coming; an event stands
+ * for every change before it. A start sends one event. Times are milliseconds of a clock that never goes back.
  */
-export const shortestBucketMs = 1_000;
-/** With the pass that follows, a pod of a new account has its configuration within 10 s. */
+export const bucketMs = 1_000;
 export const longestBucketMs = 5_000;
-const bucketShareMs = 0.5;
+const podShareMs = 0.5;
 
 /**
- * How long the bucket is closed after an event. Every event costs a pass, and a pass a list of the whole mesh: that of ten
- * thousand pods takes an API server more than a second, and it would get nothing else done.
+ * How long a change of a pod waits after an event. Every event costs a pass, and a pass a list of the whole mesh: that of
+ * ten thousand pods takes an API server more than a second, and while pods come it would get nothing else done. What makes
+ * other pods start, a new account above all, does not wait for that.
  *
  * @param objects  of the mesh, as far as they are known
  */
-export function bucketMsOf(objects: number): number {
-  return Math.min(longestBucketMs, Math.max(shortestBucketMs, objects * bucketShareMs));
+export function podBucketMs(objects: number): number {
+  return Math.min(longestBucketMs, Math.max(bucketMs, objects * podShareMs));
 }
 
 /** How long a start waits for the slowest of its first lists; one that comes later is told like any other list. */
@@ -24,10 +24,10 @@ export const startPatienceMs = 1_000;
 export interface Pace<C> {
   /** While starting: the watches that are not listed yet, how long they are waited for, and what is sent then. */
   readonly start: { readonly awaited: ReadonlySet<string>; readonly untilMs: number; readonly change: C } | undefined;
-  /** The first change that came after the bucket's last event. */
-  readonly waiting: C | undefined;
-  /** The bucket's next event goes no earlier. */
-  readonly notBeforeMs: number;
+  /** The first change that came after the bucket's last event; and the most urgent one's wait after that event. */
+  readonly waiting: { readonly change: C; readonly bucketMs: number } | undefined;
+  /** When the bucket's last event went. */
+  readonly sentMs: number;
 }
 
 /** Something that a watch told. */
@@ -37,6 +37,8 @@ export interface Arrival<C> {
   readonly listed: boolean;
   /** It concerns osm-config. */
   readonly urgent: boolean;
+  /** So long after the bucket's last event it goes at the earliest, where it is not urgent. */
+  readonly bucketMs: number;
   readonly change: C;
 }
 
@@ -53,46 +55,42 @@ export function startPace<C>(watches: Iterable<string>, change: C, nowMs: number
   return {
     start: { awaited: new Set(watches), untilMs: nowMs + startPatienceMs, change },
     waiting: undefined,
-    notBeforeMs: nowMs,
+    sentMs: Number.NEGATIVE_INFINITY,
   };
 }
 
-/** @param bucketMs  for how long what is sent now closes the bucket */
-export function offer<C>(pace: Pace<C>, arrival: Arrival<C>, nowMs: number, bucketMs: number): Step<C> {
-  const { change, urgent } = arrival;
+export function offer<C>(pace: Pace<C>, arrival: Arrival<C>, nowMs: number): Step<C> {
+  const { change, urgent, bucketMs } = arrival;
   if (pace.start && arrival.listed && pace.start.awaited.has(arrival.watch)) {
     const awaited = new Set(pace.start.awaited);
     awaited.delete(arrival.watch);
-    return tick(
-      { ...pace, start: { ...pace.start, awaited, change: urgent ? change : pace.start.change } },
-      nowMs,
-      bucketMs,
-    );
+    return tick({ ...pace, start: { ...pace.start, awaited, change: urgent ? change : pace.start.change } }, nowMs);
   }
   if (urgent) return { pace, send: [{ change, urgent }] };
-  return tick({ ...pace, waiting: pace.waiting ?? change }, nowMs, bucketMs);
+  const { waiting = { change, bucketMs } } = pace;
+  return tick({ ...pace, waiting: { ...waiting, bucketMs: Math.min(waiting.bucketMs, bucketMs) } }, nowMs);
 }
 
 /** Sends what is due. Call it at `dueMs`; early and needless calls change nothing. */
-export function tick<C>(pace: Pace<C>, nowMs: number, bucketMs: number): Step<C> {
+export function tick<C>(pace: Pace<C>, nowMs: number): Step<C> {
   const { start, waiting } = pace;
   if (start) {
     if (start.awaited.size > 0 && nowMs < start.untilMs) return { pace, send: [] };
     // What waited came before this event, which stands for it.
     return {
-      pace: { start: undefined, waiting: undefined, notBeforeMs: nowMs + bucketMs },
+      pace: { start: undefined, waiting: undefined, sentMs: nowMs },
       send: [{ change: start.change, urgent: true }],
     };
   }
-  if (waiting === undefined || nowMs < pace.notBeforeMs) return { pace, send: [] };
+  if (waiting === undefined || nowMs < pace.sentMs + waiting.bucketMs) return { pace, send: [] };
   return {
-    pace: { ...pace, waiting: undefined, notBeforeMs: nowMs + bucketMs },
-    send: [{ change: waiting, urgent: false }],
+    pace: { ...pace, waiting: undefined, sentMs: nowMs },
+    send: [{ change: waiting.change, urgent: false }],
   };
 }
 
 /** When `tick` has something to do next; undefined = nothing waits. */
 export function dueMs<C>(pace: Pace<C>): number | undefined {
   if (pace.start) return pace.start.untilMs;
-  return pace.waiting === undefined ? undefined : pace.notBeforeMs;
+  return pace.waiting === undefined ? undefined : pace.sentMs + pace.waiting.bucketMs;
 }

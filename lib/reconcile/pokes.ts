@@ -35,6 +35,6 @@ export class Pokes {
 
   /** How often it was refused beyond what was named. */
   end(): void {
-    if (this.#refused > mostNamed) this.#log.warn("more pods not poked", { pokes: this.#refused - mostNamed });
+    if (this.#refused > mostNamed) this.#log.warn("more pokes refused", { pokes: this.#refused - mostNamed });
   }
 }

@@ -15,8 +15,8 @@ export interface Check {
   readonly suspect: boolean;
   /** And nobody has found that to run everywhere since: then what stands does not, before it has answered. */
   readonly doubted: boolean;
-  /** No note on it can be of this pass's own pokes: one that says that it is verified was left by whoever has asked it. */
-  readonly forItsNote: boolean;
+  /** By another pass that leaves its note meanwhile: what is on it is not of this pass's own pokes, which prove nothing. */
+  readonly canBeVouchedFor: boolean;
   poked: boolean;
   /** Later passes know of it: the status says that it is to be verified, or its annotation that it was. */
   noted: boolean;
@@ -68,7 +68,7 @@ export function newCheck(
     state: isDue ? "not-asked" : "trusted",
     suspect: justPoked,
     doubted: writtenMs !== undefined && !(convergedMs > writtenMs),
-    forItsNote: writtenMs === undefined,
+    canBeVouchedFor: writtenMs === undefined,
     // A node's clock may be ahead: nobody is waited for from a time to come.
     sinceMs: hadItsTime ? Number.NEGATIVE_INFINITY : Math.min(nowMs, Math.max(pokedAtMs, startedMs)),
     poked: justPoked,

@@ -59,21 +59,23 @@ export class SidecarRound {
     const now = this.#ports.nowMs();
     const due = new Set(podsToAsk(pods, this.#wanted, options.everybody, options.suspects, now));
     const next = new Map<string, Check>();
-    for (const pod of this.#inOrder(runningSidecars(pods))) {
+    for (const pod of runningSidecars(pods)) {
       const key = keyOf(pod);
       const isDue = due.has(pod) || isAltered(pod, this.#options);
       const check = this.#checks.get(key) ?? newCheck(pod, wantedDigestOf(pod, this.#wanted), isDue, options, now);
       check.pod = pod;
-      if (check.state === "not-asked" && check.forItsNote && !isDue) check.state = "trusted";
+      if (check.state === "not-asked" && check.canBeVouchedFor && !isDue) check.state = "trusted";
       next.set(key, check);
     }
     this.#checks = next;
   }
 
-  #inOrder(pods: readonly ObservedPod[]): readonly ObservedPod[] {
-    if (pods.length <= mostAtATime) return pods;
-    const first = Math.floor(this.#beginsAt * pods.length);
-    return [...pods.slice(first), ...pods.slice(0, first)];
+  /** In the order in which they are asked. */
+  get #inOrder(): Iterable<Check> {
+    if (this.#checks.size <= mostAtATime) return this.#checks.values();
+    const checks = [...this.#checks.values()];
+    const first = Math.floor(this.#beginsAt * checks.length);
+    return [...checks.slice(first), ...checks.slice(0, first)];
   }
 
   /** An answer from before: it counts for the switch alone, and the sidecar is asked as if it had not been heard. */
@@ -131,7 +133,7 @@ export class SidecarRound {
   async step(tickMs: number): Promise<void> {
     const now = this.#ports.nowMs();
     let nextMs = tickMs;
-    for (const check of this.#checks.values()) {
+    for (const check of this.#inOrder) {
       if (check.asking || !this.#isOpen(check)) continue;
       if (check.nextAskMs <= now) this.#ask(check);
       else nextMs = Math.min(nextMs, check.nextAskMs - now);
@@ -165,8 +167,8 @@ export class SidecarRound {
   }
 
   async #askNow(check: Check): Promise<void> {
-    // While it waited for its turn another pass may have verified it.
-    if (this.#isOver || !this.#isOpen(check)) return;
+    // While it waited for its turn it may have gone, or another pass has verified it; for no longer time than it had.
+    if (this.#isOver || this.#checks.get(keyOf(check.pod)) !== check || check.state === "trusted") return;
     await this.#learn(check, await this.#ports.ask(check.pod));
   }
 
@@ -218,8 +220,7 @@ export class SidecarRound {
       ...(check.noted ? {} : { unverified: true }),
     });
     check.unpoked = refusal?.message;
-    if (refusal === undefined) this.#turns.taken();
-    else if (refusal.retry === "backoff") this.#turns.refused(sentMs, this.#ports.nowMs());
+    this.#turns.note(refusal?.retry !== "backoff", sentMs, this.#ports.nowMs());
   }
 }
 

@@ -47,6 +47,8 @@ export class Verification {
   readonly #hasWritten: boolean;
   /** Also of the pods that appear while the pass waits: a poke on one is no answer as long as the mesh is not verified. */
   readonly #everybody: boolean;
+  /** Before the first one it is not known, and may be long. */
+  #relistTookMs = relistMs;
   /** Runs beside the asking; undefined when it is done, or nobody has asked for it. */
   #surveying: Promise<void> | undefined;
 
@@ -130,7 +132,6 @@ export class Verification {
     });
     let leaseLookedMs = ports.nowMs();
     let relistDueMs = ports.nowMs() + relistMs;
-    let relistTookMs = 0;
     for (;;) {
       const finished = !this.#round.unresolved && this.#surveying === undefined;
       const outOfTime = this.#context.msLeft() < reserveMs;
@@ -150,20 +151,23 @@ export class Verification {
         if (number === undefined) return { kind: "again" };
         if (number > this.#number) return result("superseded");
       }
-      // Not so late that the pass could end without having told what it has heard.
-      if (now >= relistDueMs && this.#context.msLeft() > reserveMs + Math.max(relistMs, 2 * relistTookMs)) {
+      if (now >= relistDueMs) {
         await this.#relist();
-        relistTookMs = ports.nowMs() - now;
-        relistDueMs = now + Math.max(relistMs, relistShare * relistTookMs);
+        const tookMs = ports.nowMs() - now;
+        relistDueMs = now + Math.max(relistMs, relistShare * tookMs);
       }
     }
   }
 
+  /** Not so late that the pass could end without having told what it has heard: then the next one lists. */
   async #relist(): Promise<void> {
+    if (this.#context.msLeft() < reserveMs + 2 * this.#relistTookMs) return;
+    const beganMs = this.#ports.nowMs();
     const pods = meshPods(this.#seen, await this.#ports.readPods());
     // Whoever has taken the Lease since may have poked them, and has asked nobody yet: such notes prove nothing.
     const isOvertaken = (await this.#ports.leaseNumber()) !== this.#number;
     this.#round.adopt(pods, { everybody: this.#everybody || isOvertaken, suspects: new Map() });
+    this.#relistTookMs = this.#ports.nowMs() - beganMs;
   }
 
   /** What cannot be surveyed says nothing about the sidecars: the pass goes on without. */

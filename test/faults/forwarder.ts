@@ -1,7 +1,7 @@
 import { objectChanged } from "#lib/events/hint-event.ts";
 import { startDelivery } from "#lib/forwarder/delivery.ts";
 import { openLedger } from "#lib/forwarder/ledger.ts";
-import { bucketMsOf, dueMs, offer, type Step as PaceStep, startPace, tick } from "#lib/forwarder/pace.ts";
+import { bucketMs, dueMs, offer, type Step as PaceStep, podBucketMs, startPace, tick } from "#lib/forwarder/pace.ts";
 import type { SeenObject } from "#lib/forwarder/seen-object.ts";
 import type { WatchedKind } from "#lib/forwarder/watched.ts";
 import type { Seen } from "#lib/kube/watch.ts";
@@ -46,7 +46,7 @@ export class ScriptedForwarder {
       () => undefined,
       (ms) => process.sleep(ms),
     );
-    this.#take(this.#tick());
+    this.#take(tick(this.#pace, clock.nowMs()));
     for (const kind of kinds) void this.#list(kind, listed);
   }
 
@@ -75,8 +75,10 @@ export class ScriptedForwarder {
   #see(kind: WatchedKind, seen: Seen<SeenObject>): void {
     const change = this.#ledger.see(kind, seen);
     if (change === undefined) return;
-    const arrival = { watch: kind, listed: seen.kind === "listed", urgent: kind === "ConfigMap", change };
-    this.#take(offer(this.#pace, arrival, this.#clock.nowMs(), bucketMsOf(this.#ledger.size)));
+    const waitMs = kind === "Pod" ? podBucketMs(this.#ledger.size) : bucketMs;
+    const listed = seen.kind === "listed";
+    const arrival = { watch: kind, listed, urgent: kind === "ConfigMap", bucketMs: waitMs, change };
+    this.#take(offer(this.#pace, arrival, this.#clock.nowMs()));
   }
 
   #take(step: PaceStep<Change>): void {
@@ -92,10 +94,6 @@ export class ScriptedForwarder {
     }
     const due = dueMs(this.#pace);
     if (due === undefined) return;
-    void this.#process.sleep(due - this.#clock.nowMs()).then(() => this.#take(this.#tick()));
-  }
-
-  #tick(): PaceStep<Change> {
-    return tick(this.#pace, this.#clock.nowMs(), bucketMsOf(this.#ledger.size));
+    void this.#process.sleep(due - this.#clock.nowMs()).then(() => this.#take(tick(this.#pace, this.#clock.nowMs())));
   }
 }

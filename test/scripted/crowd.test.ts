@@ -1,9 +1,13 @@
-import { expect, test, vi } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { EgressError } from "#lib/errors.ts";
 import type { ScriptedCluster } from "./cluster.ts";
 import { meshAtRest } from "./mesh.ts";
-import { runPass, startPass } from "./pass.ts";
+import { runPass, startPass, writesOf } from "./pass.ts";
 import type { Fates } from "./ports.ts";
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
 
 const newPods = 300;
 const requestMs = 10;
@@ -49,11 +53,12 @@ test("a pass that runs short of time has left notes of those it has verified, an
 
 test("passes that run at a time begin at different sidecars, and leave out whom the other has verified meanwhile", async () => {
   const cluster = await crowded();
-  vi.spyOn(Math, "random").mockReturnValueOnce(0).mockReturnValueOnce(0.5);
+  // One begins with the first, and the other in the middle; also where one looks again.
+  let rounds = 0;
+  vi.spyOn(Math, "random").mockImplementation(() => (rounds++ % 2) / 2);
   const fates = oneByOne(cluster);
   const both = [startPass(cluster, { fates }), startPass(cluster, { fates })];
   await cluster.clock.run(Promise.all(both));
-  vi.restoreAllMocks();
   expect(noted(cluster)).toBe(newPods);
   // What is in flight when a list comes is asked by both.
   expect(cluster.calls.get("ask")).toBeLessThan(1.5 * newPods);
@@ -68,7 +73,6 @@ test("a pass that has poked them itself does not take its own pokes for another'
   const stopped = 100;
   for (const pod of [...cluster.pods.values()].slice(-stopped)) pod.stopped = true;
   await runPass(cluster, { fates: oneByOne(cluster) });
-  vi.restoreAllMocks();
   expect(cluster.status.sidecars).toMatchObject({ total: newPods + 3, verified: newPods + 3 - stopped });
 });
 
@@ -119,4 +123,55 @@ test("a pass that is short of time lists the pods no more, and has time to say h
   expect(await runPass(cluster, { fates, budgetMs })).toMatchObject({ kind: "out-of-time" });
   expect(budgetMs - (cluster.clock.nowMs() - beganMs)).toBeGreaterThan(3_000);
   expect(cluster.status.sidecars).toMatchObject({ total: 3, verified: 2 });
+});
+
+test("nor when another has told meanwhile what it has heard: it tells that once more, by the list it has", async () => {
+  const cluster = await meshAtRest();
+  cluster.pod("shop/web-1").stopped = true;
+  cluster.setOsmConfig({ egress: "true", permissive_traffic_policy_mode: "true" });
+  const budgetMs = 9_000;
+  const beganMs = cluster.clock.nowMs();
+  const msLeft = () => budgetMs - (cluster.clock.nowMs() - beganMs);
+  let told = 0;
+  const tell = () => {
+    const { rollout } = cluster;
+    cluster.rollout = rollout && { ...rollout, resourceVersion: cluster.nextVersion() };
+  };
+  const fates: Fates = (verb) => {
+    if (verb === "writeStatus" && msLeft() < 4_100 && told++ === 0) tell();
+    return { there: verb === "readPods" ? 2_500 : 1, back: 1 };
+  };
+  cluster.pod("shop/db-1").kubeletMs = 2_300;
+  expect(await runPass(cluster, { fates, budgetMs })).toMatchObject({ kind: "out-of-time" });
+  expect(told).toBeGreaterThan(0);
+  expect(msLeft()).toBeGreaterThan(3_000);
+});
+
+test("a sidecar whose turn comes again only after its time is asked nonetheless", async () => {
+  const cluster = await crowded();
+  await runPass(cluster);
+  // No kubelet looks of itself meanwhile.
+  await cluster.clock.pass(30_000);
+  vi.spyOn(Math, "random").mockReturnValue(0);
+  const first = cluster.pod("shop/web-1");
+  const questionsMs = (newPods + 3) * requestMs;
+  // Asked first, after all have been poked, it has not got its file yet; the others' turns come before its next one.
+  first.kubeletMs = 1.5 * questionsMs;
+  cluster.setOsmConfig({ egress: "true", permissive_traffic_policy_mode: "true" });
+  await runPass(cluster, { fates: oneByOne(cluster), podDeadlineMs: questionsMs - 1_000 });
+  expect(cluster.status.sidecars).toMatchObject({ total: newPods + 3, verified: newPods + 3 });
+});
+
+test("whom a pass names does not depend on where it begins: one that finds the same writes nothing", async () => {
+  const cluster = await crowded();
+  await runPass(cluster);
+  for (const pod of [...cluster.pods.values()].slice(-5)) pod.rejecting = true;
+  cluster.setOsmConfig({ egress: "true", permissive_traffic_policy_mode: "true" });
+  vi.spyOn(Math, "random").mockReturnValue(0.2);
+  await runPass(cluster);
+  await cluster.clock.pass(60_000);
+  await runPass(cluster);
+  vi.spyOn(Math, "random").mockReturnValue(0.99);
+  expect(await writesOf(cluster)).toEqual([]);
+  expect(cluster.status.sidecars).toMatchObject({ total: newPods + 3, verified: newPods - 2 });
 });

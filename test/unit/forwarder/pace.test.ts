@@ -1,28 +1,38 @@
 import { describe, expect, test } from "vitest";
 import {
   type Arrival,
-  bucketMsOf,
+  bucketMs,
   dueMs,
   longestBucketMs,
   offer,
   type Pace,
-  shortestBucketMs,
+  podBucketMs,
   startPace,
   startPatienceMs,
   tick,
 } from "#lib/forwarder/pace.ts";
 
-const change = (name: string): Arrival<string> => ({ watch: "Pod", listed: false, urgent: false, change: name });
+const change = (name: string): Arrival<string> => ({
+  watch: "Service",
+  listed: false,
+  urgent: false,
+  bucketMs,
+  change: name,
+});
+/** Of a pod, in a mesh of five thousand objects. */
+const podChange = (name: string): Arrival<string> => ({ ...change(name), watch: "Pod", bucketMs: podBucketMs(5_000) });
 const osmConfig = (name: string): Arrival<string> => ({
   watch: "ConfigMap",
   listed: false,
   urgent: true,
+  bucketMs,
   change: name,
 });
 const list = (watch: string, urgent = false): Arrival<string> => ({
   watch,
   listed: true,
   urgent,
+  bucketMs,
   change: `${watch}List`,
 });
 
@@ -31,7 +41,6 @@ function play(
   pace: Pace<string>,
   arrivals: readonly (readonly [atMs: number, arrival: Arrival<string>])[],
   untilMs: number,
-  bucketMs = shortestBucketMs,
 ): string[] {
   const sent: string[] = [];
   let now = pace;
@@ -40,17 +49,17 @@ function play(
     sent.push(...step.send.map((one) => `${atMs} ${one.change}`));
   };
   const runTo = (endMs: number) => {
-    for (let due = dueMs(now); due !== undefined && due <= endMs; due = dueMs(now)) take(tick(now, due, bucketMs), due);
+    for (let due = dueMs(now); due !== undefined && due <= endMs; due = dueMs(now)) take(tick(now, due), due);
   };
   for (const [atMs, arrival] of arrivals) {
     runTo(atMs);
-    take(offer(now, arrival, atMs, bucketMs), atMs);
+    take(offer(now, arrival, atMs), atMs);
   }
   runTo(untilMs);
   return sent;
 }
 
-const running: Pace<string> = { start: undefined, waiting: undefined, notBeforeMs: 0 };
+const running: Pace<string> = { start: undefined, waiting: undefined, sentMs: -bucketMs };
 
 describe("once running", () => {
   test.each<[what: string, arrivals: [number, Arrival<string>][], sent: string[]]>([
@@ -68,7 +77,7 @@ describe("once running", () => {
       "one after its second goes at once",
       [
         [0, change("a")],
-        [shortestBucketMs, change("b")],
+        [bucketMs, change("b")],
       ],
       ["0 a", "1000 b"],
     ],
@@ -121,19 +130,31 @@ describe("once running", () => {
   });
 });
 
-test("a stream of them is slower in a large mesh, where every event costs a list of it", () => {
-  const stream = Array.from({ length: 10 }, (_, at): [number, Arrival<string>] => [at * 500, change(`${at}`)]);
-  expect(play(running, stream, 10_000, bucketMsOf(5_000))).toEqual(["0 0", "2500 1", "5000 5"]);
-});
+describe("in a large mesh", () => {
+  test("a stream of pods is slower: every event costs a list of it", () => {
+    const stream = Array.from({ length: 10 }, (_, at): [number, Arrival<string>] => [at * 500, podChange(`${at}`)]);
+    expect(play({ ...running, sentMs: -2_500 }, stream, 10_000)).toEqual(["0 0", "2500 1", "5000 5"]);
+  });
 
-test.each([
-  [0, shortestBucketMs],
-  [2_000, shortestBucketMs],
-  [5_000, 2_500],
-  [10_500, longestBucketMs],
-  [100_000, longestBucketMs],
-])("with %i objects the bucket is closed for %i ms", (objects, wanted) => {
-  expect(bucketMsOf(objects)).toBe(wanted);
+  test("what makes other pods start does not wait for that, and takes the pods with it", () => {
+    const arrivals: [number, Arrival<string>][] = [
+      [0, podChange("a")],
+      [100, podChange("b")],
+      [200, change("account")],
+      [1_500, podChange("c")],
+    ];
+    expect(play({ ...running, sentMs: -2_500 }, arrivals, 10_000)).toEqual(["0 a", "1000 b", "3500 c"]);
+  });
+
+  test.each([
+    [0, bucketMs],
+    [2_000, bucketMs],
+    [5_000, 2_500],
+    [10_500, longestBucketMs],
+    [100_000, longestBucketMs],
+  ])("of %i objects a pod's change waits %i ms after the last event", (objects, wanted) => {
+    expect(podBucketMs(objects)).toBe(wanted);
+  });
 });
 
 describe("a start", () => {
@@ -192,7 +213,7 @@ describe("a start", () => {
 });
 
 test("ticks that come early or for nothing change nothing", () => {
-  const waiting: Pace<string> = { start: undefined, waiting: "a", notBeforeMs: 100 };
-  expect(tick(waiting, 99, shortestBucketMs)).toEqual({ pace: waiting, send: [] });
-  expect(tick(running, 99, shortestBucketMs)).toEqual({ pace: running, send: [] });
+  const waiting: Pace<string> = { start: undefined, waiting: { change: "a", bucketMs }, sentMs: 100 - bucketMs };
+  expect(tick(waiting, 99)).toEqual({ pace: waiting, send: [] });
+  expect(tick(running, 99)).toEqual({ pace: running, send: [] });
 });

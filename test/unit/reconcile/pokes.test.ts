@@ -20,7 +20,7 @@ test("an API server that takes no poke of a large mesh is some lines in the log,
   pokes.end();
   expect(lines).toHaveLength(21);
   expect(lines[0]).toEqual(["pod not poked", { pod: "shop/web-0", problem: "[api-unavailable] PATCH: 504" }]);
-  expect(lines.at(-1)).toEqual(["more pods not poked", { pokes: 30 }]);
+  expect(lines.at(-1)).toEqual(["more pokes refused", { pokes: 30 }]);
 });
 
 test("a failure that is no answer of the API server is not taken for one", async () => {

@@ -18,26 +18,41 @@ test("as many at a time as a connection keeps in flight, and no more", async () 
   expect(dealt).toBe(2 * mostAtATime);
 });
 
-test("what was sent together and refused halves them once, what is sent later again, down to a few", () => {
+function refuse(turns: Turns, pokes: number, sentMs: number): void {
+  for (let poke = 0; poke < pokes; poke++) turns.note(false, sentMs, sentMs + 5);
+}
+
+function take(turns: Turns, pokes: number, sentMs: number): void {
+  for (let poke = 0; poke < pokes; poke++) turns.note(true, sentMs, sentMs + 5);
+}
+
+test("a round of refused pokes halves them, once for all that were sent before, and down to a few", () => {
   const turns = new Turns();
-  turns.refused(10, 20);
-  turns.refused(15, 21);
-  turns.refused(20, 22);
+  refuse(turns, 3 * mostAtATime, 10);
   expect(turns.atATime).toBe(mostAtATime / 2);
-  turns.refused(21, 30);
+  refuse(turns, mostAtATime / 2, 20);
   expect(turns.atATime).toBe(mostAtATime / 4);
-  for (let ms = 40; ms < 200; ms += 10) turns.refused(ms, ms + 5);
+  for (let sentMs = 30; sentMs < 100; sentMs += 10) refuse(turns, mostAtATime, sentMs);
   expect(turns.atATime).toBe(fewestAtATime);
 });
 
-test("they grow by one for every round of pokes that is taken, up to what they were", () => {
+test("they grow by a quarter with every round that is taken, up to what they were", () => {
   const turns = new Turns();
-  turns.refused(10, 20);
+  refuse(turns, mostAtATime, 10);
   const half = mostAtATime / 2;
-  for (let poke = 1; poke < half; poke++) turns.taken();
+  take(turns, half - 1, 20);
   expect(turns.atATime).toBe(half);
-  turns.taken();
-  expect(turns.atATime).toBe(half + 1);
-  for (let poke = 0; poke < mostAtATime ** 2; poke++) turns.taken();
+  take(turns, 1, 20);
+  expect(turns.atATime).toBe(half * 1.25);
+  for (let sentMs = 30; sentMs < 100; sentMs += 10) take(turns, mostAtATime, sentMs);
+  expect(turns.atATime).toBe(mostAtATime);
+});
+
+test("pods that cannot be poked, while most can, take nobody's turns", () => {
+  const turns = new Turns();
+  for (let sentMs = 10; sentMs < 1_000; sentMs += 10) {
+    refuse(turns, 30, sentMs);
+    take(turns, 34, sentMs);
+  }
   expect(turns.atATime).toBe(mostAtATime);
 });
